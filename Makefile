@@ -1,0 +1,54 @@
+# The commands of this project; CMakePresets.json has the builds behind them.
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+
+.PHONY: run test bench format check-format install sanitize fuzz docs setup clean
+
+run: build/release/.built
+	build/release/examples/tour
+
+test: setup check-format
+	cmake --preset debug
+	cmake --build --preset debug -j $(JOBS)
+	ctest --preset debug -j $(JOBS)
+
+bench: setup
+	cmake --preset bench
+	cmake --build --preset bench -j $(JOBS)
+	scripts/bench build/bench
+
+sanitize: setup
+	cmake --preset sanitize
+	cmake --build --preset sanitize -j $(JOBS)
+	ctest --preset sanitize -j $(JOBS)
+
+fuzz: setup
+	cmake --preset fuzz
+	cmake --build --preset fuzz -j $(JOBS)
+	scripts/fuzz build/fuzz
+
+install: build/release/.built
+	cmake --install build/release --prefix $(PREFIX)
+
+format:
+	scripts/format
+
+check-format: setup
+	scripts/format --check
+
+docs: setup
+	doxygen docs/Doxyfile
+
+setup:
+	scripts/install-dependencies
+
+build/release/.built: setup FORCE
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+	touch $@
+
+FORCE:
+
+clean:
+	rm -rf build

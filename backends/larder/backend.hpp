@@ -1,0 +1,228 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// The contract between larder and a storage engine.
+///
+/// An engine maps keys (bytes) to blobs (bytes that begin with a header, see
+/// header.hpp). It knows nothing of values, actors or encryption. All calls
+/// block until done. Any number of threads may read (`read`, `list`) while one
+/// thread commits; engines that declare `concurrent_commits` take commits from
+/// any thread. No exception may leave an engine. Feature by feature: what
+/// `caps()` does not declare is refused as `unsupported`, never imitated.
+/// compliance.hpp checks all of this.
+
+#pragma once
+
+#include "larder/bytes.hpp"
+#include "larder/error.hpp"
+#include "larder/header.hpp"
+#include "larder/uuid.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace larder {
+
+// -- capabilities -------------------------------------------------------------
+
+/// How far the promise of a precondition reaches.
+enum class write_domain : uint8_t {
+  process, ///< writers through this object; other processes are locked out
+  machine, ///< writers in any process of this machine
+  global,  ///< writers anywhere
+};
+
+/// What an engine can do, in flags and numbers.
+struct capabilities {
+  /// A commit of several mutations is all or nothing, also for readers.
+  bool atomic_batch = false;
+  /// `list` goes through the keys in the order of their bytes.
+  bool ordered_listing = false;
+  /// Reading a part of a blob does not cost reading all of it.
+  bool partial_reads = false;
+  /// What `commit` has acknowledged survives a crash of the machine.
+  bool durable = false;
+  /// Several threads may call `commit` at once.
+  bool concurrent_commits = false;
+  /// No call ever waits for a device or another process, so that an actor may
+  /// call the engine in place.
+  bool nonblocking = false;
+  /// `stage` works: blobs larger than memory can be written.
+  bool staging = false;
+  /// Who can be fenced by a precondition.
+  write_domain domain = write_domain::process;
+  /// Greatest size of a key in bytes; larger ones are refused.
+  uint64_t max_key_size = std::numeric_limits<uint64_t>::max();
+  /// Greatest size of a blob in bytes; larger ones are refused.
+  uint64_t max_blob_size = std::numeric_limits<uint64_t>::max();
+};
+
+// -- reading ------------------------------------------------------------------
+
+/// How much of a blob to read.
+enum class blob_part : uint8_t {
+  none,   ///< nothing: only whether there is a blob
+  header, ///< the first `header::max_size` bytes, fewer if the blob is shorter
+  metadata, ///< header and metadata segment, and perhaps some bytes more
+  all,      ///< everything
+  range,    ///< `length` bytes from `offset`, fewer at the end
+};
+
+/// A request to read (a part of) one blob.
+struct read_request {
+  std::string key;
+  blob_part part = blob_part::all;
+  uint64_t offset = 0; ///< of `range`, from the start of the blob
+  uint64_t length = 0; ///< of `range`
+  /// If set, the blob must have this revision, otherwise the outcome is
+  /// `conflict`: ranges read one after the other are of the same blob.
+  std::optional<revision> pinned;
+};
+
+/// Bytes of a blob. The owner keeps `data` alive, so engines can hand out their
+/// own memory.
+struct blob_view {
+  bytes_view data;
+  uint64_t blob_size = 0; ///< size of the whole blob
+  std::shared_ptr<const void> owner;
+};
+
+/// Nothing if there is no such key: that is no error.
+using read_outcome = expected<std::optional<blob_view>>;
+
+/// A request for one page of keys.
+struct list_request {
+  /// Only keys that begin with these bytes.
+  std::string prefix;
+  /// Where to go on: `list_page::next` of the page before; empty: the start.
+  std::string after;
+  /// Greatest number of keys in the page, at least 1.
+  size_t limit = 1000;
+  /// What to read of each blob: none, header or metadata.
+  blob_part part = blob_part::none;
+};
+
+struct list_entry {
+  std::string key;
+  /// The part asked for, or why it cannot be read: a listing never hides a
+  /// damaged blob.
+  expected<blob_view> blob;
+};
+
+/// A page of keys. It may be shorter than asked for, even empty, and yet not be
+/// the last: only an empty `next` ends the listing.
+struct list_page {
+  std::vector<list_entry> entries;
+  /// Opaque printable text without spaces.
+  std::string next;
+};
+
+// -- writing ------------------------------------------------------------------
+
+/// What must hold for a mutation to be carried out.
+struct precondition {
+  enum class kind : uint8_t {
+    none,
+    absent,  ///< the key has no blob
+    matches, ///< the key has a blob with revision `rev`
+  };
+
+  kind type = kind::none;
+  revision rev;
+
+  static precondition none() {
+    return {};
+  }
+
+  static precondition absent() {
+    return {kind::absent, {}};
+  }
+
+  static precondition matches(const revision& r) {
+    return {kind::matches, r};
+  }
+};
+
+/// A blob that is being written piece by piece and not yet visible. Destroying
+/// it uncommitted discards it. One thread at a time.
+class staged_blob {
+public:
+  virtual ~staged_blob() = default;
+
+  /// Adds bytes behind those added before (the first go behind the prefix).
+  virtual expected<void> append(bytes_view data) = 0;
+
+  /// Fills in the prefix, exactly as many bytes as `stage` was told.
+  virtual expected<void> set_prefix(bytes_view data) = 0;
+};
+
+/// A change of one key.
+struct mutation {
+  /// A blob to put, a staged one to put, or nothing: erase.
+  using content_type
+    = std::variant<std::monostate, std::shared_ptr<const bytes>,
+                   std::shared_ptr<staged_blob>>;
+
+  std::string key;
+  content_type content;
+  precondition condition;
+};
+
+/// What became of a mutation that did not fail.
+struct commit_result {
+  /// Whether the key had a blob before. Engines may say true for a put without
+  /// precondition when finding out costs extra; for erases it is exact.
+  bool existed = false;
+};
+
+/// Errors: `precondition_failed` (nothing changed), `limit_exceeded` (nothing
+/// changed), `unsupported`, `io_error` (nothing changed unless `data_loss()`:
+/// then old or new may be found after reopening).
+using commit_outcome = expected<commit_result>;
+
+// -- engine -------------------------------------------------------------------
+
+class backend {
+public:
+  virtual ~backend() = default;
+
+  virtual capabilities caps() const = 0;
+
+  /// The identity that the store was given when it was created.
+  virtual const uuid& id() const = 0;
+
+  /// Where the store is, for messages: the URI without secrets.
+  virtual std::string name() const = 0;
+
+  /// Carries out all mutations and returns when they are as durable as
+  /// configured, with one outcome per mutation, in order. Each mutation is all
+  /// or nothing; the batch is too if `caps().atomic_batch` (then one failed
+  /// precondition fails all, the others with `conflict`). No key occurs twice
+  /// in a batch.
+  virtual std::vector<commit_outcome> commit(std::span<mutation> batch) = 0;
+
+  /// Reads, one outcome per request, in order. Never creates anything.
+  virtual std::vector<read_outcome> read(std::span<const read_request> requests)
+    = 0;
+
+  /// Returns the next page of keys. Memory is bounded by the page; the cost
+  /// does not depend on the number of keys. A key that exists during the whole
+  /// listing occurs exactly once; one that comes or goes at most once.
+  /// @returns `invalid_argument` for an `after` that no page gave out
+  virtual expected<list_page> list(const list_request& request) = 0;
+
+  /// Starts a blob that is too large for memory.
+  /// @param prefix_size bytes to leave free for header and metadata
+  /// @returns `unsupported` unless `caps().staging`
+  virtual expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                                       uint64_t prefix_size);
+};
+
+} // namespace larder

@@ -1,0 +1,98 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Backends around backends.
+
+#pragma once
+
+#include "larder/backend.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace larder {
+
+/// Passes every call on; a base for wrappers that change only some.
+class backend_wrapper : public backend {
+public:
+  explicit backend_wrapper(std::shared_ptr<backend> inner);
+
+  capabilities caps() const override;
+  const uuid& id() const override;
+  std::string name() const override;
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override;
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override;
+  expected<list_page> list(const list_request& request) override;
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override;
+
+  backend& inner() const noexcept {
+    return *inner_;
+  }
+
+private:
+  std::shared_ptr<backend> inner_;
+};
+
+/// The calls that a wrapper can tell apart.
+enum class backend_call : uint8_t { commit, read, list, stage };
+
+/// Makes calls fail on purpose. Thread-safe.
+class fault_injecting_backend : public backend_wrapper {
+public:
+  using backend_wrapper::backend_wrapper;
+
+  /// Decides for each mutation or request whether it fails: the function gets
+  /// the call and the key and returns the error, or nothing to let it pass.
+  using decide_fn = std::function<std::optional<error>(backend_call call,
+                                                       std::string_view key)>;
+
+  /// Replaces the decision; an empty function lets everything pass.
+  void inject(decide_fn f);
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override;
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override;
+  expected<list_page> list(const list_request& request) override;
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override;
+
+private:
+  std::optional<error> decide(backend_call call, std::string_view key);
+
+  std::mutex mutex_;
+  decide_fn decide_;
+};
+
+/// One call as it was seen by a recording backend.
+struct recorded_call {
+  backend_call call;
+  std::vector<std::string> keys;
+  std::vector<bool> succeeded;
+};
+
+/// Keeps a record of all calls. Thread-safe.
+class recording_backend : public backend_wrapper {
+public:
+  using backend_wrapper::backend_wrapper;
+
+  /// Returns the calls so far and forgets them.
+  std::vector<recorded_call> take_calls();
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override;
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override;
+  expected<list_page> list(const list_request& request) override;
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override;
+
+private:
+  std::mutex mutex_;
+  std::vector<recorded_call> calls_;
+};
+
+} // namespace larder

@@ -1,0 +1,20 @@
+# Everything that the libraries link against; cmake/larderConfig.cmake.in finds
+# the same for consumers of the installed package.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS serialization)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json 3.10 REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(zstd CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
+
+# CAF 1.x installs its own package configuration; Debian's 0.17.6 has none,
+# hence the module cmake/FindCAF.cmake.
+find_package(CAF CONFIG QUIET COMPONENTS core io openssl)
+if(NOT CAF_FOUND)
+  find_package(CAF 0.17 MODULE REQUIRED COMPONENTS core io openssl)
+endif()
+message(STATUS "CAF ${CAF_VERSION}")

@@ -1,0 +1,88 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Blobs: what an engine stores per key.
+///
+///     encode:  serialize -> compress -> encrypt     metadata and value each
+///     decode:  by the ids in the blob's header
+///
+/// Checksums and additional authenticated data bind each segment to the store,
+/// the key and the header, so that a blob (or a part of one) put in place of
+/// another is refused.
+
+#pragma once
+
+#include "larder/bytes.hpp"
+#include "larder/codec.hpp"
+#include "larder/error.hpp"
+#include "larder/header.hpp"
+#include "larder/keyring.hpp"
+#include "larder/limits.hpp"
+#include "larder/metadata.hpp"
+#include "larder/value.hpp"
+
+#include <memory>
+#include <string_view>
+
+namespace larder {
+
+/// How new blobs are made, and what is needed to read old ones.
+struct chain_config {
+  std::shared_ptr<const codec_registry> registry;
+  const serializer* write_serializer = nullptr;
+  const compressor* write_compressor = nullptr; // null: none
+  const encryptor* write_encryptor = nullptr;   // null: none
+  std::shared_ptr<const keyring> keys; // may be null without encryption
+  struct limits limits;
+};
+
+/// Makes a configuration from names ("cbor", "lz4", "xaes-gcm", …).
+/// @returns `unknown_codec`, or `invalid_argument` for an encryptor without a
+///          keyring
+expected<chain_config>
+make_chain_config(std::shared_ptr<const codec_registry> registry,
+                  std::string_view serializer, std::string_view compressor,
+                  std::string_view encryptor,
+                  std::shared_ptr<const keyring> keys);
+
+/// A decoded blob. The value of a binary is nil: read it with chunks.hpp.
+struct document {
+  metadata meta;
+  value content;
+};
+
+/// Encodes and decodes the blobs of one store. Immutable: any thread may use
+/// the same chain.
+class chain {
+public:
+  chain(const uuid& store, chain_config config);
+
+  const chain_config& config() const noexcept {
+    return config_;
+  }
+
+  const uuid& store() const noexcept {
+    return store_;
+  }
+
+  /// Makes the blob of an EDN value.
+  /// @param key the encoded key (key.hpp) under which the blob will be stored
+  /// @param meta type, revision and expiry included; `meta.type` must be edn
+  expected<bytes> encode(std::string_view key, const metadata& meta,
+                         const value& content) const;
+
+  /// Checks and decodes a whole blob.
+  /// @returns `corruption`, `authentication_failed`, `unknown_codec`,
+  ///          `unknown_encryption_key`, `limit_exceeded`
+  expected<document> decode(std::string_view key, bytes_view blob) const;
+
+  /// Checks and decodes header and metadata; `blob` may end behind them.
+  expected<metadata> decode_metadata(std::string_view key,
+                                     bytes_view blob) const;
+
+private:
+  uuid store_;
+  chain_config config_;
+};
+
+} // namespace larder

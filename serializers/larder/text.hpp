@@ -1,0 +1,45 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Text forms of values: EDN without loss, JSON for people and other tools.
+
+#pragma once
+
+#include "larder/error.hpp"
+#include "larder/limits.hpp"
+#include "larder/value.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+/// Prints `x` as EDN on one line. Reading it gives an equal value; equal values
+/// give equal text. What EDN has no literal for is tagged: bytes as
+/// `#larder/bytes "base64"`, keywords and symbols that EDN could not read back
+/// as `#larder/keyword "…"` and `#larder/symbol "…"`.
+std::string to_edn(const value& x);
+
+/// Reads exactly one value; white space and comments may surround it.
+/// @returns `parse_error` with line and column, `limit_exceeded`
+expected<value> parse_edn(std::string_view str, const limits& lim = {});
+
+/// Reads one value from the front of `str` and removes it from there.
+/// @returns as `parse_edn`; `not_found` if only white space is left
+expected<value> parse_edn_prefix(std::string_view& str, const limits& lim = {});
+
+/// How `to_json` prints.
+struct json_options {
+  bool pretty = false;
+};
+
+/// Prints `x` as JSON (RFC 8259). Kinds that JSON lacks are mapped as
+/// docs/format.md says; the mapping loses kinds, never contents.
+std::string to_json(const value& x, json_options options = {});
+
+/// Reads exactly one JSON value. Object names become string keys, numbers
+/// without fraction or exponent integers, others reals.
+/// @returns `parse_error` with the position, `limit_exceeded`
+expected<value> parse_json(std::string_view str, const limits& lim = {});
+
+} // namespace larder
