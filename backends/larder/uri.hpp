@@ -7,8 +7,8 @@
 
 #include "larder/error.hpp"
 
+#include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -16,15 +16,18 @@ namespace larder {
 
 /// A parsed `scheme:path?name=value&…` or `scheme://authority/path?…`
 /// (RFC 3986; a path may be relative, as in `file:larder-data`). Percent
-/// escapes are decoded in all parts.
+/// escapes are decoded in all parts; `+` is a plus. Characters that a URI would
+/// have to escape are taken as they are where that is unambiguous (spaces and
+/// non-ASCII characters, not `#`, `%` or control characters).
 struct uri {
-  std::string scheme;
+  std::string scheme;    ///< in lower case
   std::string authority; ///< host and port, if any
-  std::string path;
-  std::map<std::string, std::string> options;
+  std::string path;      ///< if there is an authority: empty or absolute
+  std::map<std::string, std::string> options; ///< without empty values
 
   /// @returns `invalid_argument` with what is wrong: no scheme, a bad escape,
-  ///          an option without value, an option twice
+  ///          a fragment, an option without value, an option twice. The message
+  ///          quotes no values, so that no password ends up in a log.
   static expected<uri> parse(std::string_view str);
 
   /// Removes the option `name` and returns its value, or `fallback`.
@@ -35,11 +38,22 @@ struct uri {
   /// @returns `invalid_argument` for anything else
   expected<bool> take_flag(const std::string& name, bool fallback);
 
+  /// Removes the option `name`, which must be decimal digits.
+  /// @returns `invalid_argument` for anything else and past 64 bits
+  expected<uint64_t> take_number(const std::string& name, uint64_t fallback);
+
   /// Returns an error (`invalid_argument`) that names an option nobody took.
   expected<void> check_all_taken() const;
+
+  friend bool operator==(const uri&, const uri&) = default;
 };
 
-/// Prints what `uri::parse` reads.
+/// Prints what `uri::parse` reads, secrets included: not for messages.
 std::string to_string(const uri& x);
+
+/// Prints like `to_string`, with `REDACTED` instead of the password of the
+/// authority and of the values of options whose names speak of a key, password,
+/// passphrase, secret, token or credential.
+std::string redacted(const uri& x);
 
 } // namespace larder
