@@ -47,8 +47,9 @@ public:
   /// Knows the engines that larder was built with.
   backend_registry();
 
-  /// Adds an engine.
-  /// @returns `already_exists` if the scheme is taken
+  /// Adds an engine. Pointers that `find` returned become invalid.
+  /// @returns `already_exists` if the scheme is taken, `invalid_argument` if it
+  ///          is none or a function is missing
   expected<void> add(engine x);
 
   /// @returns `invalid_argument` that lists the known schemes

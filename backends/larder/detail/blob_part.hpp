@@ -1,0 +1,50 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What engines need to know of a blob: its revision and where its parts end.
+
+#pragma once
+
+#include "larder/backend.hpp"
+
+#include <algorithm>
+
+namespace larder::detail {
+
+/// Returns whether the blob that begins with `head` (at least its header) has
+/// the revision `x`. A blob whose header is damaged has no revision.
+inline bool has_revision(bytes_view head, const revision& x) {
+  auto hdr = header::decode(head);
+  return hdr && hdr->rev == x;
+}
+
+/// Returns the bytes of `blob` that `part` names. The metadata of a blob whose
+/// header is damaged is taken to be empty: what is wrong is the reader's to
+/// find out.
+inline bytes_view slice(bytes_view blob, blob_part part, uint64_t offset = 0,
+                        uint64_t length = 0) {
+  auto first = [&](uint64_t n) {
+    return blob.first(std::min<uint64_t>(n, blob.size()));
+  };
+  switch (part) {
+    case blob_part::none:
+      return {};
+    case blob_part::header:
+      return first(header::max_size);
+    case blob_part::metadata: {
+      auto hdr = header::decode(blob);
+      return first(hdr
+                     ? std::max<uint64_t>(hdr->value_offset(), header::max_size)
+                     : header::max_size);
+    }
+    case blob_part::all:
+      return blob;
+    case blob_part::range: {
+      auto rest = blob.subspan(std::min<uint64_t>(offset, blob.size()));
+      return rest.first(std::min<uint64_t>(length, rest.size()));
+    }
+  }
+  return {};
+}
+
+} // namespace larder::detail

@@ -1,0 +1,18 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// The engines that every registry knows.
+
+#pragma once
+
+#include "larder/registry.hpp"
+
+namespace larder::detail {
+
+/// `memory:` and `memory:NAME`.
+engine make_memory_engine();
+
+/// `file:DIR`.
+engine make_file_engine();
+
+} // namespace larder::detail

@@ -1,0 +1,282 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/memory_commit.hpp"
+
+#include "larder/detail/blob_part.hpp"
+
+#include <new>
+#include <stdexcept>
+
+namespace larder::detail {
+
+namespace {
+
+using blob_ptr = std::shared_ptr<const bytes>;
+
+error out_of_memory() {
+  return {errc::limit_exceeded, "out of memory"};
+}
+
+error quota_exceeded() {
+  return {
+    errc::limit_exceeded,
+    "the memory store is full (option max-bytes): erase keys or raise it"};
+}
+
+// -- staging ------------------------------------------------------------------
+
+class memory_staged_blob : public staged_blob {
+public:
+  memory_staged_blob(std::shared_ptr<memory_store> store, std::string_view key,
+                     uint64_t prefix_size)
+    : store_(std::move(store)), key_(key), prefix_size_(prefix_size) {
+    // nop
+  }
+
+  ~memory_staged_blob() override {
+    store_->quota.give_back(reserved_);
+  }
+
+  expected<void> append(bytes_view data) override {
+    if (!buffer_)
+      return fail(errc::invalid_argument, "the blob is committed already");
+    return grow(data.size(), [&] { larder::append(*buffer_, data); });
+  }
+
+  expected<void> set_prefix(bytes_view data) override {
+    if (!buffer_)
+      return fail(errc::invalid_argument, "the blob is committed already");
+    if (data.size() != prefix_size_)
+      return fail(errc::invalid_argument,
+                  "the prefix has " + std::to_string(data.size())
+                    + " bytes, announced were " + std::to_string(prefix_size_));
+    std::copy(data.begin(), data.end(), buffer_->begin());
+    has_prefix_ = true;
+    return {};
+  }
+
+  /// Leaves room for the prefix.
+  expected<void> init() {
+    return grow(prefix_size_, [&] { buffer_->resize(prefix_size_); });
+  }
+
+  /// Returns the blob if it can be committed under `key` to `store`.
+  expected<blob_ptr> complete(const memory_store& store,
+                              const std::string& key) const {
+    if (!buffer_)
+      return fail(errc::invalid_argument, "the blob is committed already");
+    if (&store != store_.get() || key != key_)
+      return fail(errc::invalid_argument,
+                  "the blob was staged for another key or store");
+    if (!has_prefix_ && prefix_size_ > 0)
+      return fail(errc::invalid_argument, "the prefix was not filled in");
+    return buffer_;
+  }
+
+  /// Hands the memory over to the store.
+  void committed() noexcept {
+    buffer_.reset();
+    reserved_ = 0;
+  }
+
+private:
+  template <class F>
+  expected<void> grow(uint64_t n, F f) {
+    if (!store_->quota.take(n))
+      return fail(quota_exceeded());
+    try {
+      f();
+    } catch (const std::exception&) { // bad_alloc or length_error
+      store_->quota.give_back(n);
+      return fail(out_of_memory());
+    }
+    reserved_ += n;
+    return {};
+  }
+
+  std::shared_ptr<memory_store> store_;
+  std::string key_;
+  uint64_t prefix_size_;
+  uint64_t reserved_ = 0;
+  bool has_prefix_ = false;
+  std::shared_ptr<bytes> buffer_ = std::make_shared<bytes>();
+};
+
+// -- commits ------------------------------------------------------------------
+
+/// A mutation on its way.
+struct change {
+  memory_shard::map_type* blobs = nullptr;
+  memory_shard::map_type::iterator pos;
+  bool existed = false;
+  /// The blob to put; afterwards the one that it replaced.
+  blob_ptr blob;
+  memory_staged_blob* staged = nullptr;
+  std::optional<error> problem;
+};
+
+/// Takes one batch through its steps.
+class memory_commit {
+public:
+  memory_commit(memory_store& store, std::span<mutation> batch)
+    : store_(store), batch_(batch), changes_(batch.size()) {
+    // nop
+  }
+
+  std::vector<commit_outcome> run() {
+    shard_set shards;
+    for (size_t i = 0; i < batch_.size(); ++i)
+      shards.add(prepare(batch_[i], changes_[i]));
+    {
+      shard_guard<true> guard{store_, shards};
+      for (size_t i = 0; i < batch_.size(); ++i)
+        check(batch_[i], changes_[i]);
+      if (!failed_)
+        apply();
+    }
+    return outcomes(); // what was replaced is freed without locks
+  }
+
+private:
+  void refuse(change& x, error problem) {
+    failed_ = true;
+    if (!x.problem)
+      x.problem = std::move(problem);
+  }
+
+  /// Does all that needs no lock; returns the index of the shard.
+  size_t prepare(const mutation& x, change& out) {
+    auto index = memory_store::shard_index(x.key);
+    out.blobs = &store_.shards[index].blobs;
+    if (auto* blob = std::get_if<blob_ptr>(&x.content)) {
+      if (*blob)
+        out.blob = *blob;
+      else
+        refuse(out, {errc::invalid_argument, "no blob to put"});
+    } else if (auto* staged
+               = std::get_if<std::shared_ptr<staged_blob>>(&x.content)) {
+      out.staged = dynamic_cast<memory_staged_blob*>(staged->get());
+      if (!out.staged) {
+        refuse(out, {errc::invalid_argument, "not a blob staged here"});
+      } else if (auto blob = out.staged->complete(store_, x.key)) {
+        out.blob = std::move(*blob);
+      } else {
+        refuse(out, std::move(blob.error()));
+      }
+    }
+    return index;
+  }
+
+  void check(const mutation& x, change& out) {
+    out.pos = out.blobs->find(x.key);
+    out.existed = out.pos != out.blobs->end();
+    switch (x.condition.type) {
+      case precondition::kind::none:
+        break;
+      case precondition::kind::absent:
+        if (out.existed)
+          refuse(out, {errc::precondition_failed, "the key exists"});
+        break;
+      case precondition::kind::matches:
+        if (!out.existed)
+          refuse(out, {errc::precondition_failed, "the key does not exist"});
+        else if (!has_revision(*out.pos->second, x.condition.rev))
+          refuse(out,
+                 {errc::precondition_failed, "the key has another revision"});
+        break;
+    }
+  }
+
+  /// Makes all changes, or none if there is no room.
+  void apply() {
+    uint64_t taken = 0;
+    uint64_t freed = 0;
+    for (size_t i = 0; i < batch_.size(); ++i) {
+      auto& x = changes_[i];
+      if (x.existed)
+        freed += x.pos->first.size() + x.pos->second->size();
+      if (x.blob) // staged bytes are counted already
+        taken += batch_[i].key.size() + (x.staged ? 0 : x.blob->size());
+    }
+    if (taken > freed && !store_.quota.take(taken - freed)) {
+      for (auto& x : changes_)
+        if (x.blob)
+          refuse(x, quota_exceeded());
+      return;
+    }
+    if (!make_room()) {
+      if (taken > freed)
+        store_.quota.give_back(taken - freed);
+      return;
+    }
+    for (auto& x : changes_) {
+      if (x.blob) {
+        x.pos->second.swap(x.blob);
+        if (x.staged)
+          x.staged->committed();
+      } else if (x.existed) {
+        x.blob = std::move(x.pos->second);
+        x.blobs->erase(x.pos);
+      }
+    }
+    if (freed > taken)
+      store_.quota.give_back(freed - taken);
+  }
+
+  /// Adds the new keys, still without blobs: nothing later can fail.
+  bool make_room() {
+    size_t i = 0;
+    try {
+      for (; i < changes_.size(); ++i)
+        if (auto& x = changes_[i]; x.blob && !x.existed)
+          x.pos = x.blobs->emplace(batch_[i].key, nullptr).first;
+      return true;
+    } catch (const std::bad_alloc&) {
+      refuse(changes_[i], out_of_memory());
+      while (i-- > 0)
+        if (auto& x = changes_[i]; x.blob && !x.existed)
+          x.blobs->erase(x.pos);
+      return false;
+    }
+  }
+
+  std::vector<commit_outcome> outcomes() {
+    std::vector<commit_outcome> result;
+    result.reserve(changes_.size());
+    for (auto& x : changes_) {
+      if (x.problem)
+        result.push_back(fail(std::move(*x.problem)));
+      else if (failed_)
+        result.push_back(fail(
+          errc::conflict, "another mutation of the same atomic batch failed"));
+      else
+        result.push_back(commit_result{x.existed});
+    }
+    return result;
+  }
+
+  memory_store& store_;
+  std::span<mutation> batch_;
+  std::vector<change> changes_;
+  bool failed_ = false;
+};
+
+} // namespace
+
+std::vector<commit_outcome> commit_to_memory(memory_store& store,
+                                             std::span<mutation> batch) {
+  return memory_commit{store, batch}.run();
+}
+
+expected<std::unique_ptr<staged_blob>>
+stage_in_memory(std::shared_ptr<memory_store> store, std::string_view key,
+                uint64_t prefix_size) {
+  auto result
+    = std::make_unique<memory_staged_blob>(std::move(store), key, prefix_size);
+  if (auto ok = result->init(); !ok)
+    return fail(ok.error());
+  return result;
+}
+
+} // namespace larder::detail
