@@ -1,0 +1,162 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What CAF must know of larder: the message types and the error category.
+///
+/// Include this wherever larder's messages are sent or handled. An application
+/// calls `init_actor_types()` before it makes an `actor_system_config`, and
+/// `add_actor_types(cfg)` before it makes the `actor_system`.
+
+#pragma once
+
+#include "larder/detail/caf.hpp"
+#include "larder/error.hpp"
+#include "larder/messages.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+// -- errors as CAF sees them --------------------------------------------------
+
+bool from_string(std::string_view in, errc& out);
+
+bool from_integer(uint8_t in, errc& out);
+
+#if LARDER_CAF_1
+template <class Inspector>
+bool inspect(Inspector& f, errc& x) {
+  return caf::default_enum_inspect(f, x);
+}
+#endif
+
+/// Makes the form in which errors travel between actors.
+caf::error to_caf(const error& err);
+
+/// The inverse of `to_caf`. CAF's own errors become `unavailable` if they say
+/// that a receiver is gone, `timeout`, `invalid_argument` for messages that
+/// cannot be read, `unsupported` for those nobody handles, else `internal`.
+error to_error(const caf::error& err);
+
+// -- messages within one process ----------------------------------------------
+
+/// The handles of a store's key actors; a client hashes keys to them.
+/// -> routes_reply, within one process only.
+struct routes_request {
+  using reply_type = struct routes_reply;
+};
+
+struct routes_reply {
+  std::vector<caf::actor> key_actors;
+};
+
+// -- inspection ---------------------------------------------------------------
+
+LARDER_INSPECT(get_request)
+LARDER_INSPECT(get_reply)
+LARDER_INSPECT(exists_request)
+LARDER_INSPECT(exists_reply)
+LARDER_INSPECT(metadata_request)
+LARDER_INSPECT(metadata_reply)
+LARDER_INSPECT(put_request)
+LARDER_INSPECT(put_reply)
+LARDER_INSPECT(update_request)
+LARDER_INSPECT(update_reply)
+LARDER_INSPECT(erase_request)
+LARDER_INSPECT(erase_reply)
+LARDER_INSPECT(write_request)
+LARDER_INSPECT(read_range_request)
+LARDER_INSPECT(read_reply)
+LARDER_INSPECT(open_stream_request)
+LARDER_INSPECT(open_stream_reply)
+LARDER_INSPECT(append_stream_request)
+LARDER_INSPECT(append_stream_reply)
+LARDER_INSPECT(close_stream_request)
+LARDER_INSPECT(abort_stream_request)
+LARDER_INSPECT(list_keys_request)
+LARDER_INSPECT(list_keys_reply)
+LARDER_INSPECT(verify_request)
+LARDER_INSPECT(verify_reply)
+LARDER_INSPECT(info_request)
+LARDER_INSPECT(info_reply)
+LARDER_INSPECT(statistics_request)
+LARDER_INSPECT(statistics_reply)
+LARDER_INSPECT(close_request)
+LARDER_INSPECT(close_reply)
+
+} // namespace larder
+
+// -- type ids -----------------------------------------------------------------
+
+/// larder's ids begin well above where applications begin, so that both can be
+/// in one process; an application's own block must end below.
+CAF_BEGIN_TYPE_ID_BLOCK(larder, caf::first_custom_type_id + 1000)
+
+  CAF_ADD_TYPE_ID(larder, (larder::errc))
+  CAF_ADD_TYPE_ID(larder, (larder::get_request))
+  CAF_ADD_TYPE_ID(larder, (larder::get_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::exists_request))
+  CAF_ADD_TYPE_ID(larder, (larder::exists_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::metadata_request))
+  CAF_ADD_TYPE_ID(larder, (larder::metadata_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::put_request))
+  CAF_ADD_TYPE_ID(larder, (larder::put_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::update_request))
+  CAF_ADD_TYPE_ID(larder, (larder::update_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::erase_request))
+  CAF_ADD_TYPE_ID(larder, (larder::erase_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::write_request))
+  CAF_ADD_TYPE_ID(larder, (larder::read_range_request))
+  CAF_ADD_TYPE_ID(larder, (larder::read_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::open_stream_request))
+  CAF_ADD_TYPE_ID(larder, (larder::open_stream_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::append_stream_request))
+  CAF_ADD_TYPE_ID(larder, (larder::append_stream_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::close_stream_request))
+  CAF_ADD_TYPE_ID(larder, (larder::abort_stream_request))
+  CAF_ADD_TYPE_ID(larder, (larder::list_keys_request))
+  CAF_ADD_TYPE_ID(larder, (larder::list_keys_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::verify_request))
+  CAF_ADD_TYPE_ID(larder, (larder::verify_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::info_request))
+  CAF_ADD_TYPE_ID(larder, (larder::info_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::statistics_request))
+  CAF_ADD_TYPE_ID(larder, (larder::statistics_reply))
+  CAF_ADD_TYPE_ID(larder, (larder::close_request))
+  CAF_ADD_TYPE_ID(larder, (larder::close_reply))
+
+CAF_END_TYPE_ID_BLOCK(larder)
+
+/// Types that stay in one process.
+CAF_BEGIN_TYPE_ID_BLOCK(larder_local, caf::first_custom_type_id + 1100)
+
+  CAF_ADD_TYPE_ID(larder_local, (larder::local_update_request))
+  CAF_ADD_TYPE_ID(larder_local, (larder::routes_request))
+  CAF_ADD_TYPE_ID(larder_local, (larder::routes_reply))
+
+CAF_END_TYPE_ID_BLOCK(larder_local)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::local_update_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::routes_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::routes_reply)
+
+#if LARDER_CAF_1
+CAF_ERROR_CODE_ENUM(larder::errc)
+#else
+CAF_ERROR_CODE_ENUM(larder::errc, "larder")
+#endif
+
+namespace larder {
+
+/// Makes larder's types known to CAF; to be called before the first
+/// `caf::actor_system_config` is made (CAF 1.x needs it, 0.17 does not mind).
+void init_actor_types();
+
+/// Makes larder's types known to one configuration, sets the scheduler policy
+/// `sharing` (unless the caller has set another) and, if networking is loaded,
+/// heartbeats. To be called before the `caf::actor_system` is made.
+void add_actor_types(caf::actor_system_config& cfg);
+
+} // namespace larder

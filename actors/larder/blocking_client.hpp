@@ -1,0 +1,163 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Talking to a store from code that is not an actor.
+
+#pragma once
+
+#include "larder/actor_types.hpp"
+#include "larder/client.hpp"
+#include "larder/typed.hpp"
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace larder {
+
+/// What may accompany a put of any kind.
+struct put_options {
+  value extras;
+  time_to_live ttl;
+  write_condition condition;
+};
+
+/// A facade over a `client`: every function waits for the answer. Any number of
+/// threads may use the same object, but no actor may: it would block a thread
+/// of the scheduler. For pipelining, `async` several requests and wait for the
+/// futures afterwards.
+class blocking_client {
+public:
+  /// @param store a store (store.hpp) or a connection to one (remote.hpp); it
+  ///              is not closed with the client
+  blocking_client(caf::actor_system& sys, caf::actor store,
+                  client_options options = {});
+
+  blocking_client(blocking_client&&) noexcept;
+
+  blocking_client& operator=(blocking_client&&) noexcept;
+
+  ~blocking_client();
+
+  /// Sends any of the requests in messages.hpp.
+  template <class Request>
+  std::future<expected<typename Request::reply_type>> async(Request request);
+
+  /// Sends a request and waits for the answer.
+  template <class Request>
+  expected<typename Request::reply_type> call(Request request) {
+    return async(std::move(request)).get();
+  }
+
+  // -- values -----------------------------------------------------------------
+
+  expected<value> get(value key, path steps = {});
+
+  /// As `get`, with an answer for what is not found.
+  expected<value> get_or(value key, path steps, value fallback);
+
+  expected<bool> exists(value key, path steps = {});
+
+  expected<metadata> meta(value key);
+
+  expected<revision> put(value key, value content, put_options options = {});
+
+  expected<revision> put_in(value key, path steps, value content,
+                            put_options options = {});
+
+  /// Updates by a named function.
+  expected<update_reply> update(value key, path steps, std::string function,
+                                std::vector<value> arguments = {});
+
+  /// Updates by a function of this process (see `local_update_request`).
+  expected<update_reply>
+  update_with(value key, path steps,
+              std::function<expected<value>(const value*)> function);
+
+  /// Returns whether there was something to remove.
+  expected<bool> erase(value key, path steps = {});
+
+  // -- typed values (typed.hpp) -----------------------------------------------
+
+  template <class T>
+  expected<revision> put_as(value key, const T& x, put_options options = {}) {
+    auto content = to_value(x);
+    if (!content)
+      return fail(std::move(content.error()));
+    return put(std::move(key), std::move(*content), std::move(options));
+  }
+
+  template <class T>
+  expected<T> get_as(value key, path steps = {}) {
+    auto content = get(std::move(key), std::move(steps));
+    if (!content)
+      return fail(std::move(content.error()));
+    return from_value<T>(*content);
+  }
+
+  /// Reads a T, has `f` change it in place, and writes it back, atomically.
+  /// @returns the T as written
+  template <class T, class F>
+  expected<T> update_as(value key, path steps, F f) {
+    auto g = [f](const value* old) -> expected<value> {
+      if (old == nullptr)
+        return fail(errc::not_found, "there is nothing to update");
+      auto x = from_value<T>(*old);
+      if (!x)
+        return fail(std::move(x.error()));
+      f(*x);
+      return to_value(*x);
+    };
+    auto res = update_with(std::move(key), std::move(steps), g);
+    if (!res)
+      return fail(std::move(res.error()));
+    return from_value<T>(res->after);
+  }
+
+  // -- binaries ---------------------------------------------------------------
+
+  /// Gives the next piece of a stream; an empty one ends it.
+  using source_fn = std::function<expected<bytes>()>;
+
+  /// Takes the next piece of a stream.
+  using sink_fn = std::function<expected<void>(bytes_view)>;
+
+  /// Writes a binary of any size in bounded memory. An error of `source` aborts
+  /// and is returned.
+  expected<revision> write(value key, const source_fn& source,
+                           put_options options = {});
+
+  expected<revision> write(value key, bytes content, put_options options = {});
+
+  /// Reads a whole binary; `limit_exceeded` if it is larger than one message.
+  expected<bytes> read(value key);
+
+  /// Reads `length` bytes from `offset` (nothing: to the end) in bounded
+  /// memory. `conflict` if the key is written meanwhile.
+  expected<uint64_t> read(value key, const sink_fn& sink, uint64_t offset = 0,
+                          std::optional<uint64_t> length = std::nullopt);
+
+  // -- the store --------------------------------------------------------------
+
+  expected<list_keys_reply> keys(list_keys_request request = {});
+
+  /// Calls `f` for every key, page by page, until it returns an error.
+  expected<void>
+  for_each_key(list_keys_request request,
+               const std::function<expected<void>(key_entry&)>& f);
+
+  expected<value> info();
+
+  expected<value> statistics();
+
+  /// Closes the store (not only this client).
+  expected<void> close_store();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+} // namespace larder

@@ -1,0 +1,171 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// The only header that includes CAF. It hides what differs between 0.17.6
+/// (Debian) and 1.x, so that one source tree serves both.
+
+#pragma once
+
+#include "caf/config.hpp"
+#ifndef CAF_MAJOR_VERSION
+#  include "caf/detail/build_config.hpp"
+#endif
+
+// CAF_VERSION is no use: release 1.1.0 defines it as an octal literal.
+#if CAF_MAJOR_VERSION >= 1
+#  define LARDER_CAF_1 1
+#else
+#  define LARDER_CAF_1 0
+#endif
+
+#include "caf/actor_ostream.hpp"
+#include "caf/actor_system.hpp"
+#include "caf/actor_system_config.hpp"
+#include "caf/event_based_actor.hpp"
+#include "caf/exit_reason.hpp"
+#include "caf/response_promise.hpp"
+#include "caf/scoped_actor.hpp"
+#include "caf/sec.hpp"
+#include "caf/send.hpp"
+#include "caf/stateful_actor.hpp"
+#include "caf/type_id.hpp"
+#include "caf/typed_response_promise.hpp"
+#if LARDER_CAF_1
+#  include "caf/anon_mail.hpp"
+#  include "caf/default_enum_inspect.hpp"
+#  include "caf/init_global_meta_objects.hpp"
+#endif
+
+#include "larder/detail/wire.hpp"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace larder::detail {
+
+// -- message passing ----------------------------------------------------------
+
+/// Sends a request that is answered sooner or later. Timeouts are the client's
+/// business: CAF's cost throughput and memory (they live on after the answer).
+template <class Self, class Dst, class... Ts>
+auto request(Self* self, const Dst& dst, Ts&&... xs) {
+#if LARDER_CAF_1
+  return self->mail(std::forward<Ts>(xs)...).request(dst, caf::infinite);
+#else
+  return self->request(dst, caf::infinite, std::forward<Ts>(xs)...);
+#endif
+}
+
+template <class Self, class Dst, class... Ts>
+void send(Self* self, const Dst& dst, Ts&&... xs) {
+#if LARDER_CAF_1
+  self->mail(std::forward<Ts>(xs)...).send(dst);
+#else
+  self->send(dst, std::forward<Ts>(xs)...);
+#endif
+}
+
+template <class Self, class Dst, class... Ts>
+void delayed_send(Self* self, const Dst& dst, std::chrono::milliseconds delay,
+                  Ts&&... xs) {
+#if LARDER_CAF_1
+  self->mail(std::forward<Ts>(xs)...).delay(delay).send(dst);
+#else
+  self->delayed_send(dst, delay, std::forward<Ts>(xs)...);
+#endif
+}
+
+template <class Self, class Dst, class... Ts>
+auto delegate(Self* self, const Dst& dst, Ts&&... xs) {
+#if LARDER_CAF_1
+  return self->mail(std::forward<Ts>(xs)...).delegate(dst);
+#else
+  return self->delegate(dst, std::forward<Ts>(xs)...);
+#endif
+}
+
+template <class Dst, class... Ts>
+void anon_send(const Dst& dst, Ts&&... xs) {
+#if LARDER_CAF_1
+  caf::anon_mail(std::forward<Ts>(xs)...).send(dst);
+#else
+  caf::anon_send(dst, std::forward<Ts>(xs)...);
+#endif
+}
+
+/// Calls `f(caf::error)` in the context of `self` when `dst` ends. With 0.17 an
+/// actor has one such function: the last one counts.
+template <class Self, class Dst, class F>
+void monitor(Self* self, const Dst& dst, F f) {
+#if LARDER_CAF_1
+  self->monitor(dst, [f](const caf::error& why) { f(why); });
+#else
+  self->set_down_handler([f](caf::down_msg& msg) { f(msg.reason); });
+  self->monitor(dst);
+#endif
+}
+
+template <class State, class Base>
+State& state_of(caf::stateful_actor<State, Base>* self) {
+#if LARDER_CAF_1
+  return self->state();
+#else
+  return self->state;
+#endif
+}
+
+inline bool is_none(const caf::error& err) {
+#if LARDER_CAF_1
+  return err.empty();
+#else
+  return !err;
+#endif
+}
+
+// -- inspection ---------------------------------------------------------------
+
+/// Reads or writes a message as the one string that `wire.hpp` makes of it.
+#if LARDER_CAF_1
+
+template <class Inspector, message_struct T>
+bool inspect_message(Inspector& f, T& x) {
+  auto get = [&x] { return encode_wire(to_wire(x)); };
+  auto set = [&x](std::string buf) {
+    value fields;
+    return decode_wire(buf, fields) && from_wire(fields, x);
+  };
+  return f.object(x).fields(f.field("fields", get, set));
+}
+
+#  define LARDER_INSPECT(type)                                                 \
+    template <class Inspector>                                                 \
+    bool inspect(Inspector& f, type& x) {                                      \
+      return detail::inspect_message(f, x);                                    \
+    }
+
+#else
+
+template <class Inspector, message_struct T>
+typename Inspector::result_type inspect_message(Inspector& f, T& x) {
+  std::string buf;
+  if constexpr (Inspector::reads_state)
+    buf = encode_wire(to_wire(x));
+  auto load = [&]() -> caf::error {
+    value fields;
+    if (decode_wire(buf, fields) && from_wire(fields, x))
+      return caf::none;
+    return caf::sec::invalid_argument;
+  };
+  return f(caf::meta::type_name("larder"), buf, caf::meta::load_callback(load));
+}
+
+#  define LARDER_INSPECT(type)                                                 \
+    template <class Inspector>                                                 \
+    typename Inspector::result_type inspect(Inspector& f, type& x) {           \
+      return detail::inspect_message(f, x);                                    \
+    }
+
+#endif
+
+} // namespace larder::detail

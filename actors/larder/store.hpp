@@ -1,0 +1,113 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Spawning stores.
+
+#pragma once
+
+#include "larder/actor_types.hpp"
+#include "larder/backend.hpp"
+#include "larder/chain.hpp"
+#include "larder/functions.hpp"
+#include "larder/registry.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace larder {
+
+/// How a store is opened when it does not exist, or does.
+enum class open_mode : uint8_t {
+  open,           ///< must exist, else `not_found`
+  create,         ///< must not exist, else `already_exists`
+  open_or_create, ///< whichever is needed
+};
+
+/// What an application may add to: engines, codecs and functions of its own.
+struct plugins {
+  std::shared_ptr<const backend_registry> engines;
+  std::shared_ptr<const codec_registry> codecs;
+
+  /// Knows what larder was built with.
+  static plugins defaults();
+};
+
+/// Everything about a store. The defaults are good for most.
+struct store_config {
+  /// The engine, opened; the store has it for itself from now on.
+  std::shared_ptr<backend> engine;
+
+  /// How blobs are made and read.
+  chain_config chain;
+
+  /// The functions that updates may name.
+  function_registry functions;
+
+  /// Number of key actors; 0: two per core. Work on different keys runs in
+  /// parallel in as many actors.
+  size_t key_actors = 0;
+
+  /// Number of actors that read from the engine at the same time.
+  size_t readers = 4;
+
+  /// Bound on the decoded values kept in memory, in bytes, over all key actors.
+  size_t cache_size = size_t{64} << 20;
+
+  /// Bounds on what may be under way per key actor, in operations and bytes;
+  /// over it the answer is `overloaded`.
+  size_t max_pending_operations = 65'536;
+  size_t max_pending_bytes = size_t{256} << 20;
+
+  /// Greatest binary (or range of one) in one message, in bytes.
+  size_t max_message_size = size_t{16} << 20;
+
+  /// How many streams may be written at the same time, and after how long
+  /// without a piece one is given up.
+  size_t max_streams = 64;
+  std::chrono::milliseconds stream_timeout = std::chrono::minutes{1};
+
+  /// How often expired keys are looked for, to free their space. They are
+  /// absent for every operation at once anyway. Zero: never.
+  std::chrono::milliseconds collection_interval = std::chrono::minutes{1};
+
+  /// The wall clock in ms since 1970; tests pass their own.
+  std::function<int64_t()> clock;
+
+  /// Runs even the actors that block in the scheduler's threads: for tests that
+  /// step actors one message at a time.
+  bool deterministic = false;
+};
+
+/// Opens engine and keyring as the URI says and fills in a configuration:
+/// `file:DIR?serializer=cbor&compressor=lz4&encryptor=xaes-gcm&keyring=FILE`,
+/// plus the engine's own options. Options: serializer (default cbor),
+/// compressor (none), encryptor (none), keyring (file), passphrase-env (name of
+/// the environment variable with the keyring's passphrase).
+/// @returns `invalid_argument` for unknown options or codecs, `not_found`,
+///          `already_exists`, and the engine's errors
+expected<store_config> open_store(std::string_view uri,
+                                  open_mode mode = open_mode::open_or_create,
+                                  const plugins& with = plugins::defaults());
+
+/// Returns whether there is a store at `uri`, without opening it.
+expected<bool> store_exists(std::string_view uri,
+                            const plugins& with = plugins::defaults());
+
+/// Removes the store at `uri` and everything in it.
+/// @returns `not_found`, `locked`
+expected<void> destroy_store(std::string_view uri,
+                             const plugins& with = plugins::defaults());
+
+/// Spawns the actors of a store and returns the one to talk to (messages.hpp).
+/// The store ends when it gets `close_request` (which answers once everything
+/// is finished and the engine is released) or an exit message (which answers
+/// what is under way with `closed`).
+caf::actor spawn_store(caf::actor_system& sys, store_config config);
+
+/// Opens (or creates) and spawns in one call.
+expected<caf::actor> spawn_store(caf::actor_system& sys, std::string_view uri);
+
+} // namespace larder
