@@ -11,6 +11,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace larder {
@@ -38,22 +41,35 @@ private:
   std::shared_ptr<backend> inner_;
 };
 
-/// The calls that a wrapper can tell apart.
-enum class backend_call : uint8_t { commit, read, list, stage };
+/// The calls that a wrapper can tell apart; the last two are those of staged
+/// blobs.
+enum class backend_call : uint8_t {
+  commit,
+  read,
+  list,
+  stage,
+  append,
+  set_prefix,
+};
 
-/// Makes calls fail on purpose. Thread-safe.
+/// Makes calls fail on purpose, without passing them on. Thread-safe.
 class fault_injecting_backend : public backend_wrapper {
 public:
-  using backend_wrapper::backend_wrapper;
+  explicit fault_injecting_backend(std::shared_ptr<backend> inner);
 
   /// Decides for each mutation or request whether it fails: the function gets
-  /// the call and the key and returns the error, or nothing to let it pass.
+  /// the call and the key (`list`: the prefix) and returns the error, or
+  /// nothing to let it pass. It is called by one thread at a time and must not
+  /// call the backend.
   using decide_fn = std::function<std::optional<error>(backend_call call,
                                                        std::string_view key)>;
 
   /// Replaces the decision; an empty function lets everything pass.
   void inject(decide_fn f);
 
+  /// The mutations that are not to fail go on as one batch. In an engine with
+  /// `atomic_batch` one that is to fail keeps back all of them, which answer
+  /// `conflict`.
   std::vector<commit_outcome> commit(std::span<mutation> batch) override;
   std::vector<read_outcome>
   read(std::span<const read_request> requests) override;
@@ -62,20 +78,25 @@ public:
                                                uint64_t prefix_size) override;
 
 private:
-  std::optional<error> decide(backend_call call, std::string_view key);
+  /// Shared with the staged blobs.
+  class decision;
+  class faulty_staged_blob;
 
-  std::mutex mutex_;
-  decide_fn decide_;
+  std::shared_ptr<decision> decision_;
 };
 
-/// One call as it was seen by a recording backend.
+/// One call as it was seen by a recording backend. Each key (of a listing: the
+/// prefix) has its entry in `succeeded`.
 struct recorded_call {
   backend_call call;
   std::vector<std::string> keys;
   std::vector<bool> succeeded;
+
+  friend bool operator==(const recorded_call&, const recorded_call&) = default;
 };
 
-/// Keeps a record of all calls. Thread-safe.
+/// Keeps a record of all calls but those of staged blobs, in the order in which
+/// they returned. Thread-safe.
 class recording_backend : public backend_wrapper {
 public:
   using backend_wrapper::backend_wrapper;
@@ -91,6 +112,8 @@ public:
                                                uint64_t prefix_size) override;
 
 private:
+  void record(recorded_call x);
+
   std::mutex mutex_;
   std::vector<recorded_call> calls_;
 };

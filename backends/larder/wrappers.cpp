@@ -1,0 +1,233 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/wrappers.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace larder {
+
+// -- backend_wrapper ----------------------------------------------------------
+
+backend_wrapper::backend_wrapper(std::shared_ptr<backend> inner)
+  : inner_(std::move(inner)) {
+  // nop
+}
+
+capabilities backend_wrapper::caps() const {
+  return inner_->caps();
+}
+
+const uuid& backend_wrapper::id() const {
+  return inner_->id();
+}
+
+std::string backend_wrapper::name() const {
+  return inner_->name();
+}
+
+std::vector<commit_outcome> backend_wrapper::commit(std::span<mutation> batch) {
+  return inner_->commit(batch);
+}
+
+std::vector<read_outcome>
+backend_wrapper::read(std::span<const read_request> requests) {
+  return inner_->read(requests);
+}
+
+expected<list_page> backend_wrapper::list(const list_request& request) {
+  return inner_->list(request);
+}
+
+expected<std::unique_ptr<staged_blob>>
+backend_wrapper::stage(std::string_view key, uint64_t prefix_size) {
+  return inner_->stage(key, prefix_size);
+}
+
+// -- fault_injecting_backend --------------------------------------------------
+
+class fault_injecting_backend::decision {
+public:
+  void replace(decide_fn f) {
+    std::lock_guard guard{mutex_};
+    f_ = std::move(f);
+  }
+
+  std::optional<error> operator()(backend_call call, std::string_view key) {
+    std::lock_guard guard{mutex_};
+    return f_ ? f_(call, key) : std::nullopt;
+  }
+
+private:
+  std::mutex mutex_;
+  decide_fn f_;
+};
+
+/// Fails like its backend; what it wraps is committed in its place.
+class fault_injecting_backend::faulty_staged_blob : public staged_blob {
+public:
+  faulty_staged_blob(std::shared_ptr<decision> decide, std::string_view key,
+                     std::unique_ptr<staged_blob> inner)
+    : decide_(std::move(decide)), key_(key), inner_(std::move(inner)) {
+    // nop
+  }
+
+  expected<void> append(bytes_view data) override {
+    if (auto err = (*decide_)(backend_call::append, key_))
+      return fail(std::move(*err));
+    return inner_->append(data);
+  }
+
+  expected<void> set_prefix(bytes_view data) override {
+    if (auto err = (*decide_)(backend_call::set_prefix, key_))
+      return fail(std::move(*err));
+    return inner_->set_prefix(data);
+  }
+
+  /// Returns `x` as the inner backend knows it.
+  static mutation unwrap(const mutation& x) {
+    auto result = x;
+    if (auto* staged = std::get_if<std::shared_ptr<staged_blob>>(&x.content))
+      if (auto* faulty = dynamic_cast<faulty_staged_blob*>(staged->get()))
+        result.content = faulty->inner_;
+    return result;
+  }
+
+private:
+  std::shared_ptr<decision> decide_;
+  std::string key_;
+  std::shared_ptr<staged_blob> inner_;
+};
+
+fault_injecting_backend::fault_injecting_backend(std::shared_ptr<backend> inner)
+  : backend_wrapper(std::move(inner)), decision_(std::make_shared<decision>()) {
+  // nop
+}
+
+void fault_injecting_backend::inject(decide_fn f) {
+  decision_->replace(std::move(f));
+}
+
+namespace {
+
+using faults = std::vector<std::optional<error>>;
+
+/// Puts the injected faults and the outcomes of what went on in order.
+template <class Outcome>
+std::vector<Outcome> merge(faults injected, std::vector<Outcome> passed) {
+  std::vector<Outcome> result;
+  auto next = passed.begin();
+  for (auto& fault : injected) {
+    if (fault)
+      result.push_back(fail(std::move(*fault)));
+    else
+      result.push_back(std::move(*next++));
+  }
+  return result;
+}
+
+} // namespace
+
+std::vector<commit_outcome>
+fault_injecting_backend::commit(std::span<mutation> batch) {
+  faults injected;
+  std::vector<mutation> passing;
+  for (auto& x : batch) {
+    injected.push_back((*decision_)(backend_call::commit, x.key));
+    if (!injected.back())
+      passing.push_back(faulty_staged_blob::unwrap(x));
+  }
+  if (passing.size() == batch.size() || !caps().atomic_batch)
+    return merge(std::move(injected), inner().commit(passing));
+  std::vector<commit_outcome> kept_back(
+    passing.size(),
+    fail(errc::conflict, "another mutation of the same atomic batch failed"));
+  return merge(std::move(injected), std::move(kept_back));
+}
+
+std::vector<read_outcome>
+fault_injecting_backend::read(std::span<const read_request> requests) {
+  faults injected;
+  std::vector<read_request> passing;
+  for (auto& x : requests) {
+    injected.push_back((*decision_)(backend_call::read, x.key));
+    if (!injected.back())
+      passing.push_back(x);
+  }
+  return merge(std::move(injected), inner().read(passing));
+}
+
+expected<list_page> fault_injecting_backend::list(const list_request& request) {
+  if (auto err = (*decision_)(backend_call::list, request.prefix))
+    return fail(std::move(*err));
+  return inner().list(request);
+}
+
+expected<std::unique_ptr<staged_blob>>
+fault_injecting_backend::stage(std::string_view key, uint64_t prefix_size) {
+  if (auto err = (*decision_)(backend_call::stage, key))
+    return fail(std::move(*err));
+  auto result = inner().stage(key, prefix_size);
+  if (!result)
+    return result;
+  return std::make_unique<faulty_staged_blob>(decision_, key,
+                                              std::move(*result));
+}
+
+// -- recording_backend --------------------------------------------------------
+
+namespace {
+
+/// Describes a call with one outcome per request or mutation.
+template <class Requests, class Outcomes>
+recorded_call describe(backend_call call, const Requests& requests,
+                       const Outcomes& outcomes) {
+  recorded_call result{call, {}, {}};
+  for (auto& x : requests)
+    result.keys.push_back(x.key);
+  for (auto& x : outcomes)
+    result.succeeded.push_back(x.has_value());
+  return result;
+}
+
+} // namespace
+
+std::vector<recorded_call> recording_backend::take_calls() {
+  std::lock_guard guard{mutex_};
+  return std::exchange(calls_, {});
+}
+
+std::vector<commit_outcome>
+recording_backend::commit(std::span<mutation> batch) {
+  auto result = inner().commit(batch);
+  record(describe(backend_call::commit, batch, result));
+  return result;
+}
+
+std::vector<read_outcome>
+recording_backend::read(std::span<const read_request> requests) {
+  auto result = inner().read(requests);
+  record(describe(backend_call::read, requests, result));
+  return result;
+}
+
+expected<list_page> recording_backend::list(const list_request& request) {
+  auto result = inner().list(request);
+  record({backend_call::list, {request.prefix}, {result.has_value()}});
+  return result;
+}
+
+expected<std::unique_ptr<staged_blob>>
+recording_backend::stage(std::string_view key, uint64_t prefix_size) {
+  auto result = inner().stage(key, prefix_size);
+  record({backend_call::stage, {std::string{key}}, {result.has_value()}});
+  return result;
+}
+
+void recording_backend::record(recorded_call x) {
+  std::lock_guard guard{mutex_};
+  calls_.push_back(std::move(x));
+}
+
+} // namespace larder
