@@ -50,6 +50,12 @@ public:
   /// @returns `corruption` if `in` is anything else, `limit_exceeded` for
   ///          nesting or declared sizes over `lim`
   virtual expected<value> decode(bytes_view in, const limits& lim) const = 0;
+
+  /// Whether `decode` may be given bytes that nothing has verified, as blobs of
+  /// layout 1 are. If not, such blobs are refused.
+  virtual bool safe_on_untrusted_input() const noexcept {
+    return true;
+  }
 };
 
 /// Makes bytes fewer, and the same again.
