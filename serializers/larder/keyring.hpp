@@ -33,6 +33,10 @@ public:
 
   bytes_view secret() const noexcept;
 
+  /// The subkey K1 of CMAC under this secret (NIST SP 800-38B §6.1), 16 bytes.
+  /// XAES-256-GCM needs it for each message, so it is computed once.
+  bytes_view cmac_subkey() const noexcept;
+
 private:
   struct state;
   std::shared_ptr<const state> state_;
@@ -75,7 +79,13 @@ public:
     return entries_;
   }
 
-  /// Reads a keyring file.
+  /// What the operator should know about where this ring was loaded from: that
+  /// others may read the file. Empty if there is nothing to say.
+  const std::string& warning() const noexcept {
+    return warning_;
+  }
+
+  /// Reads a keyring file (docs/format.md).
   /// @param passphrase needed if the file is sealed with one
   /// @returns `not_found`, `io_error`, `corruption`; for a sealed file
   ///          `invalid_argument` without passphrase and
@@ -84,8 +94,16 @@ public:
                                 std::optional<std::string_view> passphrase
                                 = std::nullopt);
 
+  /// Reads the content of a keyring file, or the 64 hexadecimal digits of one
+  /// secret, whose id is then derived from it, from an environment variable.
+  /// @returns `not_found` if the variable is not set, else as `load`
+  static expected<keyring>
+  from_environment(const std::string& name,
+                   std::optional<std::string_view> passphrase = std::nullopt);
+
   /// Writes a keyring file: atomically, durably, readable by its owner only.
   /// @param passphrase seals the file with a key derived by scrypt (RFC 7914)
+  /// @returns `invalid_argument` for an empty passphrase, `io_error`
   expected<void> save(const std::string& file,
                       std::optional<std::string_view> passphrase
                       = std::nullopt) const;
@@ -93,6 +111,7 @@ public:
 private:
   std::vector<entry> entries_;
   uint32_t primary_ = 0;
+  std::string warning_;
 };
 
 } // namespace larder
