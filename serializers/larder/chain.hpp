@@ -34,6 +34,11 @@ struct chain_config {
   const encryptor* write_encryptor = nullptr;   // null: none
   std::shared_ptr<const keyring> keys; // may be null without encryption
   struct limits limits;
+
+  /// Refuse blobs that are not encrypted (`authentication_failed`). Without it
+  /// a forger who can write to the engine may replace a sealed blob by one in
+  /// the clear; set it once no clear blobs are left.
+  bool require_encryption = false;
 };
 
 /// Makes a configuration from names ("cbor", "lz4", "xaes-gcm", …).
@@ -65,13 +70,14 @@ public:
     return store_;
   }
 
-  /// Makes the blob of an EDN value.
+  /// Makes the blob of an EDN value, of layout 2.
   /// @param key the encoded key (key.hpp) under which the blob will be stored
   /// @param meta type, revision and expiry included; `meta.type` must be edn
+  /// @returns `invalid_argument`, `limit_exceeded`, `unknown_encryption_key`
   expected<bytes> encode(std::string_view key, const metadata& meta,
                          const value& content) const;
 
-  /// Checks and decodes a whole blob.
+  /// Checks and decodes a whole blob; all chunks of a binary are checked, too.
   /// @returns `corruption`, `authentication_failed`, `unknown_codec`,
   ///          `unknown_encryption_key`, `limit_exceeded`
   expected<document> decode(std::string_view key, bytes_view blob) const;

@@ -1,0 +1,294 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/segment.hpp"
+
+#include "larder/key.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <exception>
+
+namespace larder::detail {
+
+namespace {
+
+constexpr std::string_view metadata_context = "larder metadata";
+
+/// Calls `f`, a function of the plug-in `c`.
+template <class F>
+auto guarded(const codec& c, F f) -> decltype(f()) {
+  auto threw = [&c](const char* what) {
+    return fail(errc::internal, "the codec " + std::string{c.name()}
+                                  + " threw an exception: " + what);
+  };
+  try {
+    return f();
+  } catch (const std::exception& e) {
+    return threw(e.what());
+  } catch (...) {
+    return threw("of unknown type");
+  }
+}
+
+tl::unexpected<error> too_large(size_t max_size) {
+  return fail(errc::limit_exceeded, "the decoded data has more than "
+                                      + std::to_string(max_size) + " bytes");
+}
+
+bytes metadata_binding(const chain& ch, std::string_view key,
+                       bytes_view header_bytes) {
+  return binding(metadata_context, ch.store(), key,
+                 header_bytes.first(header::metadata_bound_size));
+}
+
+} // namespace
+
+bytes binding(std::string_view context, const uuid& store, std::string_view key,
+              bytes_view header_part) {
+  bytes result;
+  result.reserve(context.size() + store.data.size() + sizeof(uint64_t)
+                 + key.size() + header_part.size());
+  append(result, as_bytes(context));
+  append(result, store.data);
+  append_big_endian(result, uint64_t{key.size()});
+  append(result, as_bytes(key));
+  append(result, header_part);
+  return result;
+}
+
+uint64_t checksum(bytes_view binding, bytes_view segment) noexcept {
+  auto seed = XXH3_64bits(binding.data(), binding.size());
+  return XXH3_64bits_withSeed(segment.data(), segment.size(), seed);
+}
+
+// -- codecs -------------------------------------------------------------------
+
+expected<codecs> codecs::to_write(const chain_config& config) {
+  if (config.write_serializer == nullptr)
+    return fail(errc::invalid_argument, "no serializer is configured");
+  codecs result;
+  result.serializer_ = config.write_serializer;
+  result.compressor_ = config.write_compressor;
+  result.encryptor_ = config.write_encryptor;
+  if (result.encryptor_ == nullptr)
+    return result;
+  if (config.keys == nullptr)
+    return fail(errc::invalid_argument, "encryption needs a keyring");
+  auto key = config.keys->primary();
+  if (!key)
+    return fail(key.error());
+  result.key_ = *key;
+  return result;
+}
+
+expected<codecs> codecs::to_read(const chain_config& config, const header& h) {
+  auto ser = config.registry->find_serializer(h.serializer_id);
+  if (!ser)
+    return fail(ser.error());
+  auto comp = config.registry->find_compressor(h.compressor_id);
+  if (!comp)
+    return fail(comp.error());
+  auto enc = config.registry->find_encryptor(h.encryptor_id);
+  if (!enc)
+    return fail(enc.error());
+  codecs result;
+  result.serializer_ = *ser;
+  result.compressor_ = *comp;
+  result.encryptor_ = *enc;
+  if (*enc == nullptr) {
+    if (config.require_encryption)
+      return fail(errc::authentication_failed,
+                  "the blob is not encrypted, and this store requires it");
+    return result;
+  }
+  if (h.layout == 1)
+    return fail(errc::unknown_codec, "blobs of layout 1 cannot be encrypted by "
+                                       + std::string{(*enc)->name()});
+  if (config.keys == nullptr)
+    return fail(errc::unknown_encryption_key,
+                "the blob is encrypted, but there is no keyring");
+  auto key = config.keys->find(h.key_id);
+  if (!key)
+    return fail(key.error());
+  result.key_ = *key;
+  return result;
+}
+
+expected<void> codecs::describe(const metadata& meta, header& h) const {
+  h.serializer_id = serializer_->id();
+  h.compressor_id = compressor_ == nullptr ? 0 : compressor_->id();
+  h.encryptor_id = encryptor_ == nullptr ? 0 : encryptor_->id();
+  h.key_id = key_ ? key_->id() : 0;
+  h.rev = meta.rev;
+  // Zero would be read as never.
+  if (meta.expiry && *meta.expiry <= 0)
+    return fail(errc::invalid_argument, "the expiry lies before 1970");
+  h.expiry = meta.expiry.value_or(0);
+  return {};
+}
+
+expected<void> codecs::serialize(const value& x, const limits& lim,
+                                 size_t max_size, bytes& out) const {
+  auto start = out.size();
+  auto ok
+    = guarded(*serializer_, [&] { return serializer_->encode(x, out, lim); });
+  if (!ok)
+    return ok;
+  if (out.size() - start > max_size)
+    return fail(errc::limit_exceeded,
+                "the encoded data has " + std::to_string(out.size() - start)
+                  + " bytes, more than " + std::to_string(max_size));
+  return {};
+}
+
+expected<bool> codecs::compress(bytes_view plain, bytes& out) const {
+  if (compressor_ == nullptr)
+    return false;
+  auto start = out.size();
+  auto ok
+    = guarded(*compressor_, [&] { return compressor_->compress(plain, out); });
+  if (!ok)
+    return fail(ok.error());
+  if (out.size() - start < plain.size())
+    return true;
+  out.resize(start);
+  return false;
+}
+
+expected<bool> codecs::encode(const value& x, const limits& lim,
+                              size_t max_size, bytes& out) const {
+  if (compressor_ == nullptr)
+    return serialize(x, lim, max_size, out).map([] { return false; });
+  bytes plain;
+  if (auto ok = serialize(x, lim, max_size, plain); !ok)
+    return fail(ok.error());
+  auto compressed = compress(plain, out);
+  if (compressed && !*compressed)
+    append(out, plain);
+  return compressed;
+}
+
+expected<void> codecs::seal(bytes_view binding, bytes_view in,
+                            bytes& out) const {
+  if (encryptor_ == nullptr) {
+    append(out, in);
+    return {};
+  }
+  auto expected_size = out.size() + in.size() + overhead();
+  auto ok = guarded(
+    *encryptor_, [&] { return encryptor_->encrypt(*key_, binding, in, out); });
+  // The header, to which the data is bound, has the size already.
+  if (ok && out.size() != expected_size)
+    return fail(errc::internal, "the encryptor "
+                                  + std::string{encryptor_->name()}
+                                  + " has another overhead than it says");
+  return ok;
+}
+
+expected<bytes_view> codecs::open(bytes_view binding, bytes_view stored,
+                                  bool raw, size_t max_size,
+                                  bytes& buffer) const {
+  // Compressed forms are stored only if they are smaller.
+  if (stored.size() > overhead() && stored.size() - overhead() > max_size)
+    return too_large(max_size);
+  auto current = stored;
+  auto take = [&](expected<bytes> result) -> expected<void> {
+    if (!result)
+      return fail(result.error());
+    buffer = std::move(*result);
+    current = buffer;
+    return {};
+  };
+  expected<void> ok;
+  if (encryptor_ != nullptr)
+    ok = take(guarded(*encryptor_, [&] {
+      return encryptor_->decrypt(*key_, binding, current);
+    }));
+  if (ok && compressor_ != nullptr && !raw)
+    ok = take(guarded(*compressor_, [&] {
+      return compressor_->decompress(current, max_size);
+    }));
+  if (!ok)
+    return fail(ok.error());
+  if (current.size() > max_size)
+    return too_large(max_size);
+  return current;
+}
+
+expected<value> codecs::deserialize(bytes_view in, const limits& lim) const {
+  return guarded(*serializer_, [&] { return serializer_->decode(in, lim); });
+}
+
+// -- metadata -----------------------------------------------------------------
+
+bytes encode_header(const header& x) {
+  bytes result;
+  result.reserve(x.size());
+  x.encode(result);
+  return result;
+}
+
+expected<void> write_prefix(const chain& ch, std::string_view key,
+                            const codecs& with, header& h, bytes_view stored,
+                            std::span<std::byte> out) {
+  auto raw = encode_header(h);
+  auto bound = metadata_binding(ch, key, raw);
+  bytes segment;
+  segment.reserve(h.metadata_size);
+  if (auto ok = with.seal(bound, stored, segment); !ok)
+    return ok;
+  h.metadata_checksum = checksum(bound, segment);
+  store_big_endian(raw.data() + header::metadata_bound_size,
+                   h.metadata_checksum);
+  std::copy(segment.begin(), segment.end(),
+            std::copy(raw.begin(), raw.end(), out.begin()));
+  return {};
+}
+
+expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
+                                        const header& h, bytes_view prefix) {
+  auto segment = prefix.subspan(h.size());
+  bytes bound;
+  if (h.layout != 1) {
+    bound = metadata_binding(ch, key, prefix);
+    if (checksum(bound, segment) != h.metadata_checksum)
+      return fail(errc::corruption, "the checksum of the metadata is wrong");
+    if (h.has(header::flag_binary) != h.has(header::flag_chunked))
+      return fail(errc::corruption, "the header's flags contradict each other");
+  }
+  auto& lim = ch.config().limits;
+  auto with = codecs::to_read(ch.config(), h);
+  if (!with)
+    return fail(with.error());
+  if (h.layout == 1 && !with->safe_on_untrusted_input())
+    return fail(errc::unsupported, "blobs of layout 1 have no checksum, and "
+                                   "this one's serializer cannot be trusted "
+                                   "with damaged data");
+  bytes buffer;
+  auto plain = with->open(bound, segment, h.has(header::flag_raw_metadata),
+                          lim.max_metadata_size, buffer);
+  if (!plain)
+    return fail(plain.error().with_context("metadata"));
+  auto stored = with->deserialize(*plain, lim);
+  if (!stored)
+    return fail(stored.error().with_context("metadata"));
+  auto meta = metadata::from_stored_form(*stored);
+  if (!meta)
+    return fail(meta.error());
+  auto key_value = decode_key(key);
+  if (!key_value)
+    return fail(key_value.error());
+  if (meta->key != *key_value)
+    return fail(errc::corruption, "the blob belongs to another key");
+  if (h.layout != 1
+      && h.has(header::flag_binary) != (meta->type == content_type::binary))
+    return fail(errc::corruption, "header and metadata differ in the type");
+  meta->rev = h.rev;
+  if (h.expiry != 0)
+    meta->expiry = h.expiry;
+  return opened_metadata{std::move(*with), std::move(*meta)};
+}
+
+} // namespace larder::detail
