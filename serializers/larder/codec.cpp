@@ -85,7 +85,7 @@ codec_registry::codec_registry()
   : serializers_{detail::make_cbor_serializer(),
                  detail::make_boost_binary_serializer()},
     compressors_{detail::make_lz4_compressor(), detail::make_zstd_compressor()},
-    encryptors_{} {
+    encryptors_{detail::make_xaes_gcm_encryptor()} {
   // nop
 }
 
