@@ -14,20 +14,21 @@
 namespace larder {
 
 /// Turns a key into the bytes that name it in an engine: a string becomes a
-/// quotation mark and its characters as they are, any other value its EDN text
-/// with the elements of maps and sets in their total order. Different keys give
-/// different bytes, and the strings with a common prefix are neighbours.
+/// quotation mark (") and its characters as they are, a keyword a colon and its
+/// name, a symbol a quote (') and its name, any other value its EDN text.
+/// Different keys give different bytes, and the strings, keywords or symbols
+/// with a common prefix are neighbours.
 /// @returns `invalid_argument` for text that is not UTF-8, `limit_exceeded`
-///          for keys nested too deeply
+///          for keys nested deeper than the default limits allow
 expected<std::string> encode_key(const value& key);
 
 /// The inverse of `encode_key`.
 /// @returns `corruption` for bytes that no key has
 expected<value> decode_key(std::string_view encoded);
 
-/// Returns the bytes with which the encodings of all keys begin whose text
-/// begins with that of `prefix`: a string (strings), keyword or symbol.
-/// @returns `invalid_argument` for any other kind
+/// Returns the bytes with which the encodings begin of all keys, and only those
+/// keys, that are of the same kind as `prefix` and begin with its characters.
+/// @returns `invalid_argument` if `prefix` is not a string, keyword or symbol
 expected<std::string> encode_key_prefix(const value& prefix);
 
 } // namespace larder

@@ -5,7 +5,11 @@
 ///
 /// A path is a sequence of steps: the key of a map, the index of a vector or
 /// list (an integer from 0), or an item of a set. The empty path is the value
-/// itself. A stored nil or false is a value like any other.
+/// itself. A stored nil or false is a value like any other. Tagged elements are
+/// stepped over as a whole, never into. Messages count steps from 1.
+///
+/// Neither a path nor what a change makes may be deeper than
+/// `limits::max_depth` by default: `limit_exceeded`.
 
 #pragma once
 
@@ -29,7 +33,9 @@ expected<value> get_in(const value& root, path_view steps);
 /// Returns `root` with `x` at `steps`. Missing maps (also in place of nil) are
 /// made on the way. The index of a vector or list may equal its size, which
 /// appends. A step into a set adds the item `x`, which must equal the step.
-/// @returns `invalid_path` when the path steps into a scalar or past an end
+/// Nodes that nobody else shares are changed in place: pass `root` by move.
+/// @returns `invalid_path` when the path steps into a scalar or past an end,
+///          `invalid_argument` for a step into a set that is not the item
 expected<value> assoc_in(value root, path_view steps, value x);
 
 /// What an update did.
@@ -50,7 +56,7 @@ expected<update_result> update_in(value root, path_view steps,
 /// Returns `root` without what lies at `steps`: the map entry, the set item,
 /// or the vector or list element (those behind it move up).
 /// @returns `not_found` if the path leads nowhere, `invalid_argument` for the
-///          empty path
+///          empty path or if it would change an item of a set
 expected<value> dissoc_in(value root, path_view steps);
 
 } // namespace larder

@@ -17,8 +17,16 @@ namespace larder {
 /// Prints `x` as EDN on one line. Reading it gives an equal value; equal values
 /// give equal text. What EDN has no literal for is tagged: bytes as
 /// `#larder/bytes "base64"`, keywords and symbols that EDN could not read back
-/// as `#larder/keyword "…"` and `#larder/symbol "…"`.
+/// as `#larder/keyword "…"` and `#larder/symbol "…"`; docs/text.md lists all
+/// such forms. Of text that is not UTF-8 the wrong bytes print as U+FFFD.
 std::string to_edn(const value& x);
+
+/// Returns an error unless `x` can be written as text and read back with the
+/// same limits.
+/// @returns `invalid_argument` for strings, names and tags that are not UTF-8
+///          and characters that are no Unicode code points, `limit_exceeded`
+///          for values nested too deeply
+expected<void> check_text(const value& x, const limits& lim = {});
 
 /// Reads exactly one value; white space and comments may surround it.
 /// @returns `parse_error` with line and column, `limit_exceeded`

@@ -1,0 +1,97 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/metadata.hpp"
+
+#include "larder/detail/utf8.hpp"
+#include "larder/text.hpp"
+
+#include <algorithm>
+
+namespace larder {
+
+namespace {
+
+constexpr std::string_view reserved_names[]
+  = {"key", "type", "last-write", "revision", "expiry"};
+
+bool is_reserved(const value& key) noexcept {
+  return key.is(value::kind::keyword)
+         && std::ranges::count(reserved_names, key.as_string()) > 0;
+}
+
+tl::unexpected<error> damaged(std::string_view what) {
+  return fail(errc::corruption, "the metadata " + std::string{what});
+}
+
+} // namespace
+
+std::string_view to_string(content_type x) noexcept {
+  return x == content_type::binary ? "binary" : "edn";
+}
+
+value metadata::stored_form() const {
+  auto own = extras.entries();
+  std::vector<value::entry> entries(own.begin(), own.end());
+  entries.emplace_back(value::keyword("key"), key);
+  entries.emplace_back(value::keyword("type"), value::keyword(to_string(type)));
+  entries.emplace_back(value::keyword("last-write"),
+                       value::instant(last_write));
+  return value::map(std::move(entries));
+}
+
+value metadata::to_value() const {
+  auto result = stored_form();
+  if (rev.valid())
+    result = std::move(result).with(value::keyword("revision"), to_string(rev));
+  if (expiry)
+    result = std::move(result).with(value::keyword("expiry"),
+                                    value::instant(*expiry));
+  return result;
+}
+
+expected<metadata> metadata::from_stored_form(const value& x) {
+  if (!x.is(value::kind::map))
+    return damaged("is not a map");
+  auto find
+    = [&](std::string_view name) { return x.find(value::keyword(name)); };
+  metadata result;
+  if (auto key = find("key"))
+    result.key = *key;
+  else
+    return damaged("names no key");
+  auto type = find("type");
+  if (!type || !type->is(value::kind::keyword))
+    return damaged("has no type");
+  if (type->as_string() == "binary")
+    result.type = content_type::binary;
+  else if (type->as_string() != "edn")
+    return fail(errc::unsupported, "values of the type "
+                                     + detail::excerpt(to_edn(*type))
+                                     + " cannot be read");
+  auto stamp = find("last-write");
+  if (!stamp || !stamp->is(value::kind::instant))
+    return damaged("does not tell when the key was written");
+  result.last_write = stamp->as_instant();
+  std::vector<value::entry> extras;
+  // A revision here is konserve's own, of no meaning to larder.
+  for (auto& entry : x.entries())
+    if (!is_reserved(entry.first))
+      extras.push_back(entry);
+  result.extras = value::map_from_sorted(std::move(extras));
+  return result;
+}
+
+expected<void> metadata::check_extras(const value& x) {
+  if (!x.is(value::kind::map))
+    return fail(errc::invalid_argument, "metadata must be a map, not a "
+                                          + std::string{to_string(x.type())});
+  for (auto& [key, val] : x.entries())
+    if (is_reserved(key))
+      return fail(errc::invalid_argument,
+                  "the metadata key " + to_edn(key)
+                    + " is larder's own: use another one");
+  return {};
+}
+
+} // namespace larder
