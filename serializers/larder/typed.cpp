@@ -171,10 +171,12 @@ uint64_t load_unsigned(const typed_place& at, const value& x, uint64_t max) {
   return static_cast<uint64_t>(x.as_integer());
 }
 
-big_integer load_big_integer(const typed_place& at, const value& x) {
+void load_big_integer(const typed_place& at, const value& x, big_integer& out) {
   expect_integer(at, x);
-  return x.is(value::kind::integer) ? big_integer{x.as_integer()}
-                                    : x.as_big_integer();
+  if (x.is(value::kind::integer))
+    out.digits = x.as_integer();
+  else
+    out = x.as_big_integer();
 }
 
 double load_real(const typed_place& at, const value& x, double max) {

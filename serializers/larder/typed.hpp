@@ -24,8 +24,8 @@
 
 #pragma once
 
-#include "larder/detail/value_iarchive.hpp"
-#include "larder/detail/value_oarchive.hpp"
+#include "larder/detail/load_value.hpp"
+#include "larder/detail/save_value.hpp"
 #include "larder/error.hpp"
 #include "larder/value.hpp"
 

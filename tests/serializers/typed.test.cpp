@@ -3,6 +3,8 @@
 
 #include "larder/typed.hpp"
 
+#include "larder/number.hpp"
+
 #include <boost/serialization/split_member.hpp>
 #include <catch2/catch.hpp>
 #include <rapidcheck.h>

@@ -5,7 +5,6 @@
 
 #pragma once
 
-#include "larder/number.hpp"
 #include "larder/value.hpp"
 
 #include <boost/optional/optional_fwd.hpp>

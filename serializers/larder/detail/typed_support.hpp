@@ -83,7 +83,8 @@ int64_t load_signed(const typed_place& at, const value& x, int64_t min,
 
 uint64_t load_unsigned(const typed_place& at, const value& x, uint64_t max);
 
-big_integer load_big_integer(const typed_place& at, const value& x);
+/// Loads an integer of any size.
+void load_big_integer(const typed_place& at, const value& x, big_integer& out);
 
 /// Loads a real number; an integer will do if a double can hold it.
 /// @param max the largest finite number that fits
