@@ -19,6 +19,7 @@ auto has_scheme(const std::string& scheme) {
 
 backend_registry::backend_registry() {
   engines_.push_back(detail::make_memory_engine());
+  engines_.push_back(detail::make_file_engine());
 }
 
 expected<void> backend_registry::add(engine x) {

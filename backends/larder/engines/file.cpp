@@ -1,0 +1,166 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/file/commit.hpp"
+#include "larder/detail/file/list.hpp"
+#include "larder/detail/file/read.hpp"
+#include "larder/detail/file/stage.hpp"
+#include "larder/detail/file/store.hpp"
+
+#include <filesystem>
+#include <new>
+
+namespace larder::detail {
+
+namespace {
+
+constexpr uint64_t default_threads = 16;
+constexpr uint64_t max_threads = 256;
+
+error out_of_memory(bool data_loss = false) {
+  return {data_loss ? errc::io_error : errc::limit_exceeded, "out of memory",
+          data_loss};
+}
+
+class file_backend : public backend {
+public:
+  explicit file_backend(std::shared_ptr<file_state> state)
+    : state_(std::move(state)) {
+    // nop
+  }
+
+  capabilities caps() const override {
+    capabilities result;
+    result.partial_reads = true;
+    result.durable = state_->config.sync;
+    result.staging = true;
+    result.domain = state_->config.shared ? write_domain::machine
+                                          : write_domain::process;
+    result.max_key_size = max_key_size;
+    return result;
+  }
+
+  const uuid& id() const override {
+    return state_->id;
+  }
+
+  std::string name() const override {
+    return "file:" + state_->config.dir;
+  }
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    std::lock_guard guard{state_->writing};
+    try {
+      return file_commit{*state_, batch}.run();
+    } catch (const std::bad_alloc&) { // how far it came is not known
+      return {batch.size(), fail(out_of_memory(true))};
+    }
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    std::vector<read_outcome> result;
+    result.reserve(requests.size());
+    for (auto& x : requests)
+      result.push_back(read_one(x));
+    return result;
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    return list_files(*state_, request);
+  }
+
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override {
+    if (auto ok = check_key(key); !ok)
+      return fail(ok.error());
+    return file_staged_blob::make(state_, key, prefix_size);
+  }
+
+private:
+  read_outcome read_one(const read_request& request) {
+    auto name = name_of(request.key);
+    try {
+      return read_blob(*state_->ops, state_->path(name), name.is_long, request);
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
+  }
+
+  std::shared_ptr<file_state> state_;
+};
+
+// -- engine -------------------------------------------------------------------
+
+expected<file_config> parse_config(uri x) {
+  if (!x.authority.empty())
+    return fail(errc::invalid_argument,
+                "file: has no host; write file:DIR or file:/DIR");
+  if (x.path.empty())
+    return fail(errc::invalid_argument, "which directory? write file:DIR");
+  auto sync = x.take_flag("sync", true);
+  if (!sync)
+    return fail(sync.error());
+  auto shared = x.take_flag("shared", true);
+  if (!shared)
+    return fail(shared.error());
+  auto threads = x.take_number("threads", default_threads);
+  if (!threads)
+    return fail(threads.error());
+  if (*threads < 1 || *threads > max_threads)
+    return fail(errc::invalid_argument,
+                "threads must be from 1 to " + std::to_string(max_threads));
+  if (auto ok = x.check_all_taken(); !ok)
+    return fail(ok.error());
+  std::error_code err;
+  auto dir = std::filesystem::absolute(x.path, err).lexically_normal().string();
+  if (err)
+    return fail(errc::io_error,
+                "cannot find the working directory: " + err.message());
+  while (dir.size() > 1 && dir.ends_with('/'))
+    dir.pop_back();
+  return file_config{std::move(dir), *sync, *shared,
+                     static_cast<size_t>(*threads)};
+}
+
+/// Makes a function of the engine from one that takes a configuration.
+template <class F>
+auto with_config(F f) {
+  return [f](const uri& x) -> decltype(f(std::declval<file_config>())) {
+    auto config = parse_config(x);
+    if (!config)
+      return fail(config.error());
+    return f(std::move(*config));
+  };
+}
+
+std::shared_ptr<file_ops> real_ops() {
+  return std::make_shared<file_ops>();
+}
+
+} // namespace
+
+std::unique_ptr<backend> make_file_backend(std::shared_ptr<file_state> state) {
+  return std::make_unique<file_backend>(std::move(state));
+}
+
+engine make_file_engine() {
+  return {"file",
+          "file:DIR, one file per key; options: sync=on|off, shared=yes|no, "
+          "threads=N",
+          with_config([](file_config config) {
+            return create_file_store(std::move(config), real_ops());
+          }),
+          with_config([](file_config config) {
+            return open_file_store(std::move(config), real_ops());
+          }),
+          with_config([](file_config config) {
+            return file_store_exists(config.dir, *real_ops());
+          }),
+          with_config([](file_config config) {
+            return destroy_file_store(config, real_ops());
+          })};
+}
+
+} // namespace larder::detail

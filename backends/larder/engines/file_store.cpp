@@ -1,0 +1,353 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/file/stage.hpp"
+#include "larder/detail/file/store.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <tuple>
+
+namespace larder::detail {
+
+namespace {
+
+using ops_ptr = std::shared_ptr<file_ops>;
+
+constexpr std::string_view identity_head = "larder file store\nformat ";
+constexpr std::string_view format = "1";
+constexpr std::string_view id_head = "\nid ";
+constexpr size_t max_identity_size = 4096;
+
+std::string identity_path(const std::string& dir) {
+  return dir + "/" + std::string{identity_file};
+}
+
+std::string destroyed_path(const std::string& dir) {
+  return dir + "/" + std::string{destroyed_file};
+}
+
+expected<bool> path_exists(file_ops& ops, const std::string& path) {
+  struct stat info {};
+  auto err = ops.stat(path, info);
+  if (err == -ENOENT || err == -ENOTDIR)
+    return false;
+  if (err != 0)
+    return fail(io_failure("look at", path, err));
+  return true;
+}
+
+// -- identity -----------------------------------------------------------------
+
+std::string print_identity(const uuid& id) {
+  std::string result{identity_head};
+  result += format;
+  result += id_head;
+  return result + to_string(id) + "\n";
+}
+
+bool is_number(std::string_view str) {
+  return !str.empty() && std::all_of(str.begin(), str.end(), [](char c) {
+    return c >= '0' && c <= '9';
+  });
+}
+
+expected<uuid> parse_identity(std::string_view str, const std::string& path) {
+  auto damaged = fail(errc::corruption, path + " is damaged");
+  if (!str.starts_with(identity_head))
+    return damaged;
+  str.remove_prefix(identity_head.size());
+  auto end = str.find('\n');
+  if (end == std::string_view::npos || !is_number(str.substr(0, end)))
+    return damaged;
+  if (str.substr(0, end) != format)
+    return fail(errc::unsupported, path + " tells of format "
+                                     + std::string{str.substr(0, end)}
+                                     + "; this version of larder knows format "
+                                     + std::string{format});
+  str.remove_prefix(end);
+  if (!str.starts_with(id_head) || !str.ends_with('\n'))
+    return damaged;
+  str.remove_prefix(id_head.size());
+  str.remove_suffix(1);
+  auto id = uuid::parse(str);
+  if (!id)
+    return damaged;
+  return *id;
+}
+
+/// @returns `not_found` if `dir` has no identity
+expected<uuid> read_identity(file_ops& ops, const std::string& dir) {
+  auto path = identity_path(dir);
+  file_handle file;
+  auto err = file.open(ops, path, O_RDONLY);
+  if (err == -ENOENT || err == -ENOTDIR) {
+    auto destroyed = path_exists(ops, destroyed_path(dir));
+    if (destroyed && *destroyed)
+      return fail(errc::not_found, "the store in " + dir
+                                     + " was partly destroyed; destroy it "
+                                       "again to remove the rest");
+    return fail(errc::not_found, "there is no store in " + dir);
+  }
+  if (err != 0)
+    return fail(io_failure("open", path, err));
+  auto content = file.read(0, max_identity_size);
+  if (!content)
+    return fail(content.error());
+  return parse_identity(as_chars(*content), path);
+}
+
+/// Makes `dir` a store.
+expected<void> write_identity(file_ops& ops, const file_config& config,
+                              const uuid& id) {
+  staging_file file;
+  if (auto ok = file.create(ops, config.dir, identity_file); !ok)
+    return ok;
+  if (auto ok = file.handle().write(as_bytes(print_identity(id)), 0); !ok)
+    return ok;
+  if (config.sync) {
+    if (auto ok = file.handle().sync(); !ok)
+      return ok;
+    // The lock file must be there when the identity is.
+    if (auto ok = sync_directory(ops, config.dir); !ok)
+      return ok;
+  }
+  if (auto ok = file.publish(identity_path(config.dir)); !ok)
+    return ok;
+  if (config.sync)
+    return sync_directory(ops, config.dir);
+  return {};
+}
+
+// -- creation -----------------------------------------------------------------
+
+/// Makes a directory and its missing parents, top down. The parent of the
+/// deepest one that exists is synced as well: whoever made that may not have
+/// lived to do it.
+expected<void> make_directories(file_ops& ops, const std::string& dir,
+                                bool sync) {
+  struct stat info {};
+  auto err = ops.stat(dir, info);
+  if (err == 0) {
+    if (!S_ISDIR(info.st_mode))
+      return fail(errc::invalid_argument, dir + " is not a directory");
+    if (sync && dir != "/")
+      // Best effort: one need not be allowed to read what is above.
+      std::ignore = sync_directory(ops, parent_of(dir));
+    return {};
+  }
+  if (err != -ENOENT || dir == "/")
+    return fail(io_failure("look at", dir, err));
+  if (auto ok = make_directories(ops, parent_of(dir), sync); !ok)
+    return ok;
+  err = ops.make_directory(dir);
+  if (err != 0 && err != -EEXIST)
+    return fail(io_failure("create", dir, err));
+  if (sync)
+    return sync_directory(ops, parent_of(dir));
+  return {};
+}
+
+bool is_identity_staging(std::string_view name) {
+  return name.starts_with(std::string{identity_file} + ".")
+         && name.ends_with(".new");
+}
+
+/// Checks that there is nothing in `dir` but what an interrupted creation may
+/// have left.
+/// @returns the paths of its staging files, `not_found` without directory
+expected<std::vector<std::string>> check_unused(file_ops& ops,
+                                                const std::string& dir) {
+  std::vector<std::string> result;
+  std::string foreign;
+  auto err = ops.list(dir, [&](std::string_view name, file_kind) {
+    if (is_identity_staging(name))
+      result.push_back(dir + "/" + std::string{name});
+    else if (name != store_lock::file)
+      foreign = name;
+  });
+  if (err == -ENOENT)
+    return fail(errc::not_found, "there is no directory " + dir);
+  if (err != 0)
+    return fail(io_failure("list", dir, err));
+  if (foreign == identity_file)
+    return fail(errc::already_exists,
+                "there is a store in " + dir + " already");
+  if (foreign == destroyed_file)
+    return fail(errc::invalid_argument,
+                "the store in " + dir
+                  + " was partly destroyed; destroy it again first");
+  if (!foreign.empty())
+    return fail(errc::invalid_argument,
+                dir + " is no store and not empty (it has \"" + foreign
+                  + "\"); choose another directory");
+  return result;
+}
+
+/// Makes the store while nobody else can open or make it.
+expected<void> create_locked(const file_config& config, const ops_ptr& ops) {
+  auto lock = store_lock::acquire(ops, config.dir, lock_kind::exclusive, true);
+  if (!lock)
+    return fail(lock.error());
+  auto leftovers = check_unused(*ops, config.dir);
+  if (!leftovers)
+    return fail(leftovers.error());
+  for (auto& path : *leftovers)
+    if (auto err = ops->unlink(path); err != 0)
+      return fail(io_failure("remove", path, err));
+  return write_identity(*ops, config, uuid::random());
+}
+
+} // namespace
+
+expected<std::unique_ptr<backend>> create_file_store(file_config config,
+                                                     ops_ptr ops) {
+  // Looked at before anything is made: a refusal leaves no trace.
+  auto unused = check_unused(*ops, config.dir);
+  if (!unused && unused.error() != errc::not_found)
+    return fail(unused.error());
+  if (auto ok = make_directories(*ops, config.dir, config.sync); !ok)
+    return fail(ok.error());
+  if (auto ok = create_locked(config, ops); !ok)
+    return fail(ok.error());
+  return open_file_store(std::move(config), std::move(ops));
+}
+
+// -- opening ------------------------------------------------------------------
+
+expected<std::unique_ptr<backend>> open_file_store(file_config config,
+                                                   ops_ptr ops) {
+  // Read twice: first for a clear answer, then under the lock for a true one.
+  if (auto id = read_identity(*ops, config.dir); !id)
+    return fail(id.error());
+  auto kind = config.shared ? lock_kind::shared : lock_kind::exclusive;
+  auto lock = store_lock::acquire(ops, config.dir, kind, false);
+  if (!lock && lock.error() == errc::not_found)
+    return fail(errc::corruption, "the store in " + config.dir
+                                    + " is damaged: " + lock.error().message());
+  if (!lock)
+    return fail(lock.error());
+  auto id = read_identity(*ops, config.dir);
+  if (!id)
+    return fail(id.error());
+  return make_file_backend(std::make_shared<file_state>(
+    std::move(config), std::move(ops), std::move(*lock), *id));
+}
+
+expected<bool> file_store_exists(const std::string& dir, file_ops& ops) {
+  return path_exists(ops, identity_path(dir));
+}
+
+// -- destruction --------------------------------------------------------------
+
+namespace {
+
+/// Removes what belongs to a store that is already marked as destroyed.
+class destroyer {
+public:
+  destroyer(const file_config& config, file_ops& ops)
+    : config_(config), ops_(ops) {
+    // nop
+  }
+
+  expected<void> run() {
+    for (unsigned dir = 0; dir < fan_out; ++dir)
+      if (auto ok = remove_dir(dir); !ok)
+        return ok;
+    // The mark goes last but one: with the lock alone, nothing is left that
+    // matters.
+    if (auto ok = remove(destroyed_path(config_.dir)); !ok)
+      return ok;
+    if (auto ok = remove(config_.dir + "/" + std::string{store_lock::file});
+        !ok)
+      return ok;
+    return remove_root();
+  }
+
+private:
+  expected<void> remove(const std::string& path) {
+    auto err = ops_.unlink(path);
+    if (err != 0 && err != -ENOENT)
+      return fail(io_failure("remove", path, err));
+    return {};
+  }
+
+  expected<void> remove_dir(unsigned dir) {
+    auto path = config_.dir + "/" + dir_name(dir);
+    std::vector<std::string> ours;
+    auto err = ops_.list(path, [&](std::string_view name, file_kind kind) {
+      if (kind == file_kind::regular
+          && (parse_name(dir, name) || is_staging_name(name)))
+        ours.push_back(path + "/" + std::string{name});
+    });
+    if (err == -ENOENT || err == -ENOTDIR)
+      return {};
+    if (err != 0)
+      return fail(io_failure("list", path, err));
+    for (auto& file : ours)
+      if (auto ok = remove(file); !ok)
+        return ok;
+    err = ops_.remove_directory(path);
+    if (err != 0 && err != -ENOTEMPTY && err != -EEXIST)
+      return fail(io_failure("remove", path, err));
+    return {};
+  }
+
+  expected<void> remove_root() {
+    std::string foreign;
+    auto err = ops_.list(config_.dir, [&](std::string_view name, file_kind) {
+      foreign += (foreign.empty() ? "" : ", ") + std::string{name};
+    });
+    if (err != 0)
+      return fail(io_failure("list", config_.dir, err));
+    if (!foreign.empty())
+      return fail(errc::io_error,
+                  "the store is destroyed, but " + config_.dir
+                    + " stays, as it has files that are not larder's: "
+                    + foreign);
+    err = ops_.remove_directory(config_.dir);
+    if (err != 0)
+      return fail(io_failure("remove", config_.dir, err));
+    if (config_.sync)
+      return sync_directory(ops_, parent_of(config_.dir));
+    return {};
+  }
+
+  const file_config& config_;
+  file_ops& ops_;
+};
+
+/// Makes the store stop to be one before anything is removed: an interrupted
+/// removal leaves no store that has lost some of its keys.
+expected<void> mark_destroyed(const file_config& config, file_ops& ops) {
+  auto err = ops.rename(identity_path(config.dir), destroyed_path(config.dir));
+  if (err != 0)
+    return fail(io_failure("rename", identity_path(config.dir), err));
+  if (config.sync)
+    return sync_directory(ops, config.dir);
+  return {};
+}
+
+} // namespace
+
+expected<void> destroy_file_store(const file_config& config, ops_ptr ops) {
+  auto store = path_exists(*ops, identity_path(config.dir));
+  if (!store)
+    return fail(store.error());
+  auto rest = path_exists(*ops, destroyed_path(config.dir));
+  if (!rest)
+    return fail(rest.error());
+  if (!*store && !*rest)
+    return fail(errc::not_found, "there is no store in " + config.dir);
+  auto lock = store_lock::acquire(ops, config.dir, lock_kind::exclusive, true);
+  if (!lock)
+    return fail(lock.error());
+  if (*store)
+    if (auto ok = mark_destroyed(config, *ops); !ok)
+      return ok;
+  return destroyer{config, *ops}.run();
+}
+
+} // namespace larder::detail
