@@ -4,6 +4,7 @@
 #include "larder/detail/typed_support.hpp"
 #include "larder/limits.hpp"
 #include "larder/number.hpp"
+#include "larder/text.hpp"
 
 #include <fmt/format.h>
 
@@ -51,18 +52,9 @@ std::string typed_place::path() const {
   auto result = parent_->path();
   if (name_ != nullptr)
     return result.empty() ? name_ : result + '.' + name_;
-  if (key_ == nullptr)
-    return result + fmt::format("[{}]", index_);
-  switch (key_->type()) {
-    case value::kind::string:
-    case value::kind::keyword:
-    case value::kind::symbol:
-      return result + fmt::format("[\"{}\"]", key_->as_string());
-    case value::kind::integer:
-      return result + fmt::format("[{}]", key_->as_integer());
-    default:
-      return result + fmt::format("[{}]", to_string(key_->type()));
-  }
+  return result
+         + (key_ != nullptr ? fmt::format("[{}]", to_edn(*key_))
+                            : fmt::format("[{}]", index_));
 }
 
 // -- failures -----------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "larder/typed.hpp"
 
 #include "larder/number.hpp"
+#include "larder/path.hpp"
 
 #include <boost/serialization/split_member.hpp>
 #include <catch2/catch.hpp>
@@ -38,7 +39,7 @@ struct address {
     ar& BOOST_SERIALIZATION_NVP(city) & BOOST_SERIALIZATION_NVP(zip);
   }
 
-  friend auto operator<=>(const address&, const address&) = default;
+  friend bool operator==(const address&, const address&) = default;
 };
 
 struct person {
@@ -57,7 +58,7 @@ struct person {
     ar& BOOST_SERIALIZATION_NVP(friends);
   }
 
-  friend auto operator<=>(const person&, const person&) = default;
+  friend bool operator==(const person&, const person&) = default;
 };
 
 /// Everything is private, the default constructor included.
@@ -365,6 +366,18 @@ TEST_CASE("members of a base class are members of the object") {
   CHECK(message.find("two members of the same name") != std::string::npos);
 }
 
+TEST_CASE("parts of an object are read and changed by path") {
+  auto x = from_value<person>(ada());
+  REQUIRE(x);
+  auto v = to_value(*x);
+  REQUIRE(v);
+  CHECK(get_in(*v, path{"address", "city"}).value() == value{"London"});
+  CHECK(get_in(*v, path{"former", 0, "city"}).value() == value{"Ockham"});
+  auto moved = assoc_in(*v, path{"friends", "charles", "city"}, "Dublin");
+  REQUIRE(moved);
+  CHECK(from_value<person>(*moved)->friends.at("charles").city == "Dublin");
+}
+
 // -- versions -----------------------------------------------------------------
 
 TEST_CASE("newer code reads what older code wrote") {
@@ -422,6 +435,8 @@ TEST_CASE("a wrong kind is named with its member") {
         == "former[0].city is of kind boolean, not string");
   CHECK(load("friends", value::map({{"Bob", value::vector()}}))
         == "friends[\"Bob\"] is of kind vector, not map");
+  CHECK(load("friends", value::map({{value::vector({1}), value::map()}}))
+        == "friends[[1]] is of kind vector, not string");
   CHECK(load("friends", value::map({{5, value::map()}}))
         == "friends[5] is of kind integer, not string");
   CHECK(failure(errc::wrong_type, from_value<person>(3))
