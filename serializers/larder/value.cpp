@@ -49,20 +49,6 @@ struct tagged_t {
   value content;
 };
 
-bool has_node(value::kind k) noexcept {
-  switch (k) {
-    case value::kind::nil:
-    case value::kind::boolean:
-    case value::kind::integer:
-    case value::kind::real:
-    case value::kind::character:
-    case value::kind::instant:
-      return false;
-    default:
-      return true;
-  }
-}
-
 uint32_t one_deeper(size_t depth) noexcept {
   constexpr size_t top = std::numeric_limits<uint32_t>::max();
   return static_cast<uint32_t>(std::min(depth + 1, top));
@@ -295,27 +281,12 @@ value::value(const value& other) noexcept
   }
 }
 
-value::value(value&& other) noexcept
-  : kind_(other.kind_), integer_(other.integer_) {
-  if (has_node(kind_))
-    node_ = other.node_;
-  other.kind_ = kind::nil;
-  other.integer_ = 0;
-}
-
 value& value::operator=(const value& other) noexcept {
   return *this = value{other};
 }
 
-value& value::operator=(value&& other) noexcept {
-  std::swap(kind_, other.kind_);
-  std::swap(integer_, other.integer_);
-  return *this;
-}
-
-value::~value() {
-  if (has_node(kind_)
-      && node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+void value::drop_node() noexcept {
+  if (node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
     release(node_);
 }
 
@@ -680,6 +651,16 @@ bool is_utf8(std::string_view str) noexcept {
   auto at = [&](size_t i) { return static_cast<unsigned char>(str[i]); };
   size_t i = 0;
   while (i < str.size()) {
+    // Eight ASCII characters at once: most text is ASCII.
+    uint64_t word = 0;
+    while (str.size() - i >= sizeof(word)) {
+      memcpy(&word, str.data() + i, sizeof(word));
+      if ((word & 0x8080'8080'8080'8080) != 0)
+        break;
+      i += sizeof(word);
+    }
+    if (i == str.size())
+      break;
     auto c = at(i);
     if (c < 0x80) {
       ++i;

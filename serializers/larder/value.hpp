@@ -143,10 +143,24 @@ public:
   static bool is_reserved_tag(std::string_view tag) noexcept;
 
   value(const value& other) noexcept;
-  value(value&& other) noexcept;
+
+  value(value&& other) noexcept : kind_(other.kind_), integer_(other.integer_) {
+    other.kind_ = kind::nil;
+    other.integer_ = 0;
+  }
+
   value& operator=(const value& other) noexcept;
-  value& operator=(value&& other) noexcept;
-  ~value();
+
+  value& operator=(value&& other) noexcept {
+    std::swap(kind_, other.kind_);
+    std::swap(integer_, other.integer_);
+    return *this;
+  }
+
+  ~value() {
+    if (has_node(kind_))
+      drop_node();
+  }
 
   // -- inspection -------------------------------------------------------------
 
@@ -289,6 +303,14 @@ private:
   value(kind k, const node* ptr) noexcept : kind_(k), node_(ptr) {
     // nop
   }
+
+  /// Whether values of this kind keep their content in a node.
+  static constexpr bool has_node(kind x) noexcept {
+    return x != kind::nil && x != kind::boolean && x != kind::integer
+           && x != kind::real && x != kind::character && x != kind::instant;
+  }
+
+  void drop_node() noexcept;
 
   bool shares() const noexcept;
 

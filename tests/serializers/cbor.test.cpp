@@ -483,3 +483,23 @@ TEST_CASE("cbor refuses input over the size limit") {
   REQUIRE_FALSE(res);
   CHECK(res.error() == errc::limit_exceeded);
 }
+
+TEST_CASE("cbor keeps many records with few and with many keys") {
+  std::vector<value> records;
+  for (int i = 0; i < 500; ++i) {
+    auto unique = "key-" + std::to_string(i);
+    records.push_back(value::map({{"id", i},
+                                  {"di", -i},
+                                  {kw("id"), i + 1},
+                                  {kw("di"), i + 2},
+                                  {value::symbol("id"), i + 3},
+                                  {unique, i},
+                                  {kw(unique), i},
+                                  {std::string(30, 'x'), i},
+                                  {"", i}}));
+  }
+  auto x = value::vector(records);
+  auto y = decoded(encoded(x));
+  REQUIRE(y);
+  CHECK(*y == x);
+}

@@ -54,23 +54,35 @@ bool fits_float(double x) noexcept {
          && static_cast<double>(static_cast<float>(x)) == x;
 }
 
-/// Whether encoded keys of this kind are ordered as `key_less` does.
+/// Whether `key_rank` orders keys of this kind.
 bool has_simple_order(const value& x) noexcept {
   return x.is(value::kind::string) || x.is(value::kind::keyword)
          || x.is(value::kind::integer);
 }
 
-/// Compares two keys of one simple kind as their encodings compare: text by
-/// length first, negative integers behind the others with -1 in front.
-bool key_less(const value& x, const value& y) noexcept {
-  if (x.is(value::kind::integer)) {
-    auto rank = [](int64_t i) { return std::pair{i < 0, i < 0 ? ~i : i}; };
-    return rank(x.as_integer()) < rank(y.as_integer());
+/// What the encoding of a key of simple kind is ordered by: text by length
+/// first, negative integers behind the others with -1 in front.
+struct key_rank {
+  uint64_t number;
+  std::string_view text;
+  const value::entry* entry;
+
+  explicit key_rank(const value::entry& x) : entry(&x) {
+    if (x.first.is(value::kind::integer)) {
+      constexpr auto sign = uint64_t{1} << 63;
+      auto i = x.first.as_integer();
+      number = i < 0 ? sign | static_cast<uint64_t>(~i)
+                     : static_cast<uint64_t>(i);
+    } else {
+      text = x.first.as_string();
+      number = text.size();
+    }
   }
-  auto xs = x.as_string();
-  auto ys = y.as_string();
-  return xs.size() != ys.size() ? xs.size() < ys.size() : xs < ys;
-}
+
+  friend bool operator<(const key_rank& x, const key_rank& y) noexcept {
+    return x.number != y.number ? x.number < y.number : x.text < y.text;
+  }
+};
 
 /// Writes one value behind what the buffer holds. The buffer is larger than
 /// what is in use until `finish` so that most writes need no more than a look
@@ -302,15 +314,14 @@ private:
       return write_mixed_entries(xs);
     auto first = order_.size();
     for (auto& x : xs)
-      order_.push_back(&x);
-    std::sort(order_.begin() + static_cast<ptrdiff_t>(first), order_.end(),
-              [](auto x, auto y) { return key_less(x->first, y->first); });
+      order_.emplace_back(x);
+    std::sort(order_.begin() + static_cast<ptrdiff_t>(first), order_.end());
     for (size_t i = 0; i < xs.size(); ++i) {
-      auto& [key, val] = *order_[first + i]; // writing moves the vector
+      auto& [key, val] = *order_[first + i].entry; // writing moves the vector
       if (!write(key) || !write(val))
         return false;
     }
-    order_.resize(first);
+    order_.erase(order_.begin() + static_cast<ptrdiff_t>(first), order_.end());
     return true;
   }
 
@@ -324,7 +335,9 @@ private:
         return refuse(enc.problem());
       enc.finish();
     }
-    std::sort(sorted.begin(), sorted.end());
+    std::sort(sorted.begin(), sorted.end(), [](auto& x, auto& y) {
+      return as_chars(x.first) < as_chars(y.first);
+    });
     return std::all_of(sorted.begin(), sorted.end(), [this](auto& x) {
       return copy(x.first) && write(*x.second);
     });
@@ -345,7 +358,7 @@ private:
   bytes& out_;
   size_t pos_;
   const char* problem_ = nullptr;
-  std::vector<const value::entry*> order_; // of all maps being written
+  std::vector<key_rank> order_; // of all maps being written
 };
 
 } // namespace
