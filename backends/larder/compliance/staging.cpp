@@ -1,0 +1,171 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/compliance_checks.hpp"
+
+#include <algorithm>
+
+namespace larder::detail {
+
+namespace {
+
+void need_staging(trial& t) {
+  if (!t.store().caps().staging)
+    t.skip("staging is not declared");
+}
+
+std::shared_ptr<staged_blob> start(trial& t, const std::string& key,
+                                   uint64_t prefix_size) {
+  auto result = t.store().stage(key, prefix_size);
+  t.require_value(result, "staging " + printable(key));
+  t.require(*result != nullptr, "staging returned a null pointer");
+  return std::move(*result);
+}
+
+/// Stages all of `blob`, the first `prefix_size` bytes of it last.
+std::shared_ptr<staged_blob> stage(trial& t, const std::string& key,
+                                   const bytes& blob, size_t prefix_size,
+                                   size_t piece) {
+  auto result = start(t, key, prefix_size);
+  bytes_view rest{blob};
+  auto prefix = rest.first(prefix_size);
+  rest = rest.subspan(prefix_size);
+  t.require_value(result->append({}), "appending nothing");
+  while (!rest.empty()) {
+    auto n = std::min(piece, rest.size());
+    t.require_value(result->append(rest.first(n)), "appending");
+    rest = rest.subspan(n);
+  }
+  t.require_value(result->set_prefix(prefix), "setting the prefix");
+  return result;
+}
+
+commit_outcome commit(trial& t, const std::string& key,
+                      std::shared_ptr<staged_blob> x,
+                      precondition condition = {}) {
+  return t.commit({{key, std::move(x), condition}})[0];
+}
+
+void declared_or_refused(trial& t) {
+  if (t.store().caps().staging) {
+    start(t, "a", 64);
+    return;
+  }
+  t.expect_error(t.store().stage("a", 64), errc::unsupported,
+                 "staging, which is not declared,");
+  t.expect_contents({}, "after staging was refused");
+}
+
+void staged_blobs_are_whole(trial& t) {
+  need_staging(t);
+  std::map<std::string, blob_ptr> blobs;
+  auto max = std::min<uint64_t>(t.store().caps().max_blob_size,
+                                t.options().max_blob_size);
+  for (size_t value : {size_t{0}, size_t{1}, size_t{4096}, size_t{100'001},
+                       static_cast<size_t>(max - header::size_v2 - 100)})
+    for (auto metadata : {size_t{0}, size_t{100}}) {
+      auto key = std::to_string(value) + "+" + std::to_string(metadata);
+      blobs[key] = sample_blob(value, 5, metadata);
+    }
+  auto prefix = [](const bytes& blob) {
+    return static_cast<size_t>(header::decode(blob)->value_offset());
+  };
+  for (auto& [key, blob] : blobs) {
+    auto staged = stage(t, key, *blob, prefix(*blob), 30'000);
+    t.expect_content(key, nullptr, "before its staged blob is committed");
+    t.require_value(commit(t, key, staged), "committing " + key);
+    staged.reset();
+    t.expect_content(key, blob, "after its staged blob was committed");
+  }
+  auto whole = sample_blob(1000, 9);
+  blobs["without prefix"] = whole;
+  t.require_value(
+    commit(t, "without prefix", stage(t, "without prefix", *whole, 0, 7)),
+    "committing a staged blob without prefix");
+  t.reopen();
+  t.expect_contents(blobs, "after committing staged blobs and reopening");
+}
+
+void discarding_leaves_nothing(trial& t) {
+  need_staging(t);
+  auto old = sample_blob(10);
+  t.must_put("old", old);
+  for (std::string key : {"old", "new"}) {
+    auto blob = sample_blob(200'000, 1);
+    auto staged = stage(t, key, *blob, 64, 1000);
+    t.expect_contents({{"old", old}}, "while a blob is being staged");
+    staged.reset();
+    start(t, key, 64).reset();
+    t.expect_contents({{"old", old}}, "after discarding a staged blob");
+  }
+  t.reopen();
+  t.expect_contents({{"old", old}},
+                    "after discarding staged blobs and reopening");
+  auto blob = sample_blob(5);
+  t.must_put("new", blob);
+  t.expect_contents({{"new", blob}, {"old", old}},
+                    "after a put where a staged blob was discarded");
+}
+
+void staged_preconditions(trial& t) {
+  need_staging(t);
+  auto first = sample_blob(1000, 1);
+  auto second = sample_blob(2000, 2);
+  auto refused = [&](const bytes& blob, precondition condition,
+                     const blob_ptr& content, const std::string& what) {
+    t.expect_error(commit(t, "a", stage(t, "a", blob, 64, 300), condition),
+                   errc::precondition_failed,
+                   "committing a staged blob " + what);
+    t.expect_content("a", content, "after refusing a staged blob " + what);
+  };
+  refused(*first, precondition::matches(revision_of(*second)), nullptr,
+          "for a missing key that must have a revision");
+  auto absent
+    = commit(t, "a", stage(t, "a", *first, 64, 300), precondition::absent());
+  t.require_value(absent, "committing a staged blob for an absent key");
+  t.expect(!absent->existed, "an absent key existed");
+  refused(*second, precondition::absent(), first,
+          "for a key that exists and must be absent");
+  refused(*second, precondition::matches(fresh_revision()), first,
+          "for a key that has another revision");
+  auto matching = commit(t, "a", stage(t, "a", *second, 64, 300),
+                         precondition::matches(revision_of(*first)));
+  t.require_value(matching, "committing a staged blob for the right revision");
+  t.expect(matching->existed, "a key with a revision did not exist");
+  t.expect_contents({{"a", second}}, "after conditional staged commits");
+}
+
+void staged_among_others(trial& t) {
+  need_staging(t);
+  auto one = sample_blob(500, 1);
+  auto two = sample_blob(600, 2);
+  auto three = sample_blob(700, 3);
+  auto four = sample_blob(800, 4);
+  auto a = stage(t, "a", *one, 64, 100);
+  auto b = stage(t, "b", *two, 64, 100);
+  t.must_put("d", four);
+  auto result = t.commit({{"a", a, {}},
+                          {"c", three, {}},
+                          {"b", b, {}},
+                          {"d", std::monostate{}, {}}});
+  for (auto& x : result)
+    t.require_value(x, "committing staged blobs among others");
+  t.expect_contents({{"a", one}, {"b", two}, {"c", three}},
+                    "after committing staged blobs among others");
+}
+
+constexpr compliance_check checks[] = {
+  {"staging-is-declared-or-refused", declared_or_refused},
+  {"staged-blobs-are-whole", staged_blobs_are_whole},
+  {"discarded-staged-blobs-leave-nothing", discarding_leaves_nothing},
+  {"staged-blobs-obey-preconditions", staged_preconditions},
+  {"staged-blobs-commit-among-others", staged_among_others},
+};
+
+} // namespace
+
+std::span<const compliance_check> staging_checks() {
+  return checks;
+}
+
+} // namespace larder::detail
