@@ -147,8 +147,15 @@ void check_round_trip(report& rep, const serializer& codec, const value& x) {
   auto y = codec.decode(again, lim);
   rep.check(y && *y == x, what("does not survive"));
   for_each_beginning(again, [&](bytes_view in) {
-    rep.refused(codec.decode(in, lim), {errc::corruption, errc::limit_exceeded},
-                what("cut off"));
+    // The front of a number in text form is another number, and what ends it
+    // may only tell its kind.
+    auto z = codec.decode(in, lim);
+    auto suffix
+      = in.size() + 1 == again.size()
+        && (x.is(value::kind::big_integer) || x.is(value::kind::decimal));
+    rep.check(!z || *z != x || suffix, what("cut off is taken as complete"));
+    if (!z)
+      rep.refused(z, {errc::corruption, errc::limit_exceeded}, what("cut off"));
   });
   rep.refused(codec.decode(with_byte_behind(again), lim),
               {errc::corruption, errc::limit_exceeded},

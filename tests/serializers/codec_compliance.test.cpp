@@ -177,7 +177,7 @@ TEST_CASE("a serializer that takes cut off or longer input is found out") {
     return res ? res : expected<value>{value{}};
   };
   auto found = check_serializer(codec);
-  check_found(found, "cut off is accepted");
+  check_found(found, "cut off is taken as complete");
   check_found(found, "with a byte behind it is accepted");
 }
 
