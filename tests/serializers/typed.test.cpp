@@ -527,11 +527,13 @@ TEST_CASE("merging keeps what the type does not know") {
 }
 
 TEST_CASE("merging renews the version") {
-  auto old = value::map({{"name", "Ada"}, {"email", "a@b"}});
+  auto old = value::map(
+    {{"name", "Ada"}, {"email", "a@b"}, {"__version:former_base", 7}});
   auto merged = merge_value(old, user_v2{"Ada", 1});
   REQUIRE(merged);
   CHECK(*merged->find("__version") == value{2});
   CHECK(*merged->find("email") == value{"a@b"});
+  CHECK(merged->find("__version:former_base") == nullptr);
   CHECK(*merge_value(value{5}, user_v1{"x"}) == value::map({{"name", "x"}}));
 }
 
