@@ -3,6 +3,7 @@
 
 #include "larder/actor_types.hpp"
 
+#include "larder/detail/caf_net.hpp"
 #include "larder/internal/batch.hpp"
 
 namespace larder {
@@ -33,6 +34,12 @@ errc translate(caf::sec code) {
   }
 }
 
+/// Whether `err` holds a code of the same enum as `x`.
+template <class Enum>
+bool same_category(const caf::error& err, Enum x) {
+  return err.category() == caf::make_error(x).category();
+}
+
 } // namespace
 
 bool from_string(std::string_view in, errc& out) {
@@ -56,29 +63,19 @@ caf::error to_caf(const error& err) {
 }
 
 error to_error(const caf::error& err) {
-#if LARDER_CAF_1
-  auto is_ours = err.category() == caf::type_id_v<errc>;
-  auto is_sec = err.category() == caf::type_id_v<caf::sec>;
-  auto is_exit = err.category() == caf::type_id_v<caf::exit_reason>;
-#else
-  auto is_ours = err.category() == caf::detail::error_factory<errc>::category;
-  auto is_sec = err.category()
-                == caf::detail::error_factory<caf::sec>::category;
-  auto is_exit = err.category()
-                 == caf::detail::error_factory<caf::exit_reason>::category;
-#endif
   auto code = errc::internal;
-  if (is_ours && from_integer(static_cast<uint8_t>(err.code()), code)) {
+  if (same_category(err, errc::internal)
+      && from_integer(static_cast<uint8_t>(err.code()), code)) {
     auto context = err.context();
     if (context.match_elements<std::string, bool>())
       return {code, context.get_as<std::string>(0), context.get_as<bool>(1)};
     return {code, std::string{to_string(code)}};
   }
-  if (is_sec) {
+  if (same_category(err, caf::sec::runtime_error)) {
     auto sec = static_cast<caf::sec>(err.code());
     return {translate(sec), "actor framework: " + caf::to_string(sec)};
   }
-  if (is_exit)
+  if (same_category(err, caf::exit_reason::kill))
     return {errc::unavailable, "the store's actor has ended"};
   return {errc::internal, "unknown error " + std::to_string(err.code())};
 }
@@ -90,6 +87,7 @@ void init_actor_types() {
   caf::init_global_meta_objects<caf::id_block::larder>();
   caf::init_global_meta_objects<caf::id_block::larder_local>();
   caf::init_global_meta_objects<caf::id_block::larder_internal>();
+  detail::init_network_types();
   caf::core::init_global_meta_objects();
 #endif
 }

@@ -125,46 +125,22 @@ inline bool is_none(const caf::error& err) {
 
 // -- inspection ---------------------------------------------------------------
 
-/// Reads or writes a message as the one string that `wire.hpp` makes of it.
+/// The one message that travels between processes.
 #if LARDER_CAF_1
 
-template <class Inspector, message_struct T>
-bool inspect_message(Inspector& f, T& x) {
-  auto get = [&x] { return encode_wire(to_wire(x)); };
-  auto set = [&x](std::string buf) {
-    value fields;
-    return decode_wire(buf, fields) && from_wire(fields, x);
-  };
-  return f.object(x).fields(f.field("fields", get, set));
+template <class Inspector>
+bool inspect(Inspector& f, wire_message& x) {
+  return f.object(x).fields(f.field("id", x.id), f.field("kind", x.kind),
+                            f.field("content", x.content));
 }
-
-#  define LARDER_INSPECT(type)                                                 \
-    template <class Inspector>                                                 \
-    bool inspect(Inspector& f, type& x) {                                      \
-      return detail::inspect_message(f, x);                                    \
-    }
 
 #else
 
-template <class Inspector, message_struct T>
-typename Inspector::result_type inspect_message(Inspector& f, T& x) {
-  std::string buf;
-  if constexpr (Inspector::reads_state)
-    buf = encode_wire(to_wire(x));
-  auto load = [&]() -> caf::error {
-    value fields;
-    if (decode_wire(buf, fields) && from_wire(fields, x))
-      return caf::none;
-    return caf::sec::invalid_argument;
-  };
-  return f(caf::meta::type_name("larder"), buf, caf::meta::load_callback(load));
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, wire_message& x) {
+  return f(caf::meta::type_name("larder::detail::wire_message"), x.id, x.kind,
+           x.content);
 }
-
-#  define LARDER_INSPECT(type)                                                 \
-    template <class Inspector>                                                 \
-    typename Inspector::result_type inspect(Inspector& f, type& x) {           \
-      return detail::inspect_message(f, x);                                    \
-    }
 
 #endif
 

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,9 +40,13 @@ inline value to_wire(const std::string& x) {
   return x;
 }
 
+/// Numbers past 63 bits wrap around, and back.
 template <std::integral T>
 value to_wire(T x) {
-  return x;
+  if constexpr (std::same_as<T, uint64_t>)
+    return static_cast<int64_t>(x);
+  else
+    return x;
 }
 
 inline value to_wire(content_type x) {
@@ -97,7 +102,8 @@ bool from_wire(const value& in, T& out) {
       return false;
     out = in.as_boolean();
   } else {
-    if (!in.is(value::kind::integer) || !std::in_range<T>(in.as_integer()))
+    if (!in.is(value::kind::integer)
+        || (!std::same_as<T, uint64_t> && !std::in_range<T>(in.as_integer())))
       return false;
     out = static_cast<T>(in.as_integer());
   }
@@ -149,6 +155,18 @@ bool from_wire(const value& in, T& out) {
 }
 
 // -- whole messages -----------------------------------------------------------
+
+/// What processes send each other. CAF sees nothing but this: a message that
+/// cannot be read, or that only a newer version knows, can so be answered with
+/// an error, where CAF would drop it in silence.
+struct wire_message {
+  /// Names a request in its connection; the answer repeats it.
+  uint64_t id = 0;
+  /// What the content is (internal/protocol.hpp).
+  uint16_t kind = 0;
+  /// Made by `encode_wire`.
+  std::string content;
+};
 
 /// Encodes the fields of a message. A string that is not UTF-8 gives an empty
 /// result, which no reader accepts.

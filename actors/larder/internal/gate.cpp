@@ -1,0 +1,181 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/gate.hpp"
+
+#include "larder/internal/batch.hpp"
+
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace larder::internal {
+
+namespace {
+
+/// What a request under way takes up besides its content.
+constexpr size_t overhead = 256;
+
+error too_large(std::string_view what, size_t size, size_t limit) {
+  return {errc::limit_exceeded,
+          std::string{what} + " has " + std::to_string(size)
+            + " bytes, the server passes on at most " + std::to_string(limit)
+            + ": stream binaries, use paths into values, list fewer keys"};
+}
+
+} // namespace
+
+// -- an actor that lets in little ---------------------------------------------
+
+gate::gate(caf::actor_config& cfg, caf::actor store, gate_limits limits)
+  : choosy_actor(cfg), store_(std::move(store)), limits_(limits) {
+  // nop
+}
+
+caf::behavior gate::make_behavior() {
+  // A store that ends without answering must not leave clients waiting.
+  store_->attach_functor([this, weak = address()] {
+    auto fail_clients = [this] {
+      fail_all({errc::unavailable, "the store has ended; a write may or may "
+                                   "not have happened"});
+    };
+    if (auto self = caf::actor_cast<caf::actor>(weak))
+      detail::anon_send(self, post{fail_clients});
+  });
+  return {
+    [this](const wire_message& msg) {
+      if (auto client = caf::actor_cast<caf::actor>(current_sender()))
+        take(msg, client);
+    },
+    [](const post& msg) { msg.run(); },
+  };
+}
+
+void gate::on_exit() {
+  store_ = nullptr;
+  pending_.clear();
+}
+
+void gate::end(const caf::actor& hdl) {
+  auto self = static_cast<gate*>(caf::actor_cast<caf::abstract_actor*>(hdl));
+  detail::anon_send(hdl, post{[self] {
+                      self->fail_all({errc::unavailable,
+                                      "the server ends; a write may or may "
+                                      "not have happened"});
+                      self->quit();
+                    }});
+}
+
+bool gate::accepts(const caf::mailbox_element& what) const {
+  auto& content = what.content();
+  if (what.mid.is_async())
+    return content.match_elements<wire_message>()
+           || content.match_elements<post>();
+  return is_local_response(what);
+}
+
+caf::error gate::refusal() const {
+  return to_caf(
+    {errc::unsupported, "a served store takes messages from connections only"});
+}
+
+// -- requests -----------------------------------------------------------------
+
+void gate::take(const wire_message& msg, const caf::actor& client) {
+  auto refuse = [&](const error& err) {
+    detail::send(this, client, make_error_answer(msg.id, err));
+  };
+  if (msg.kind == greeting_kind)
+    return greet(msg, client);
+  if (msg.content.size() > limits_.max_message_size)
+    return refuse(
+      too_large("the request", msg.content.size(), limits_.max_message_size));
+  if (pending_.size() >= limits_.max_pending
+      || pending_bytes_ + msg.content.size() + overhead
+           > limits_.max_pending_bytes)
+    return refuse({errc::overloaded, "too many requests are under way at the "
+                                     "server; try again later"});
+  try {
+    auto known = with_request_of_kind(
+      msg.kind, [&]<class Request>(Request) { forward<Request>(msg, client); });
+    if (!known)
+      refuse({errc::unsupported, "the server does not know requests of kind "
+                                   + std::to_string(msg.kind)
+                                   + ": it is older than the client"});
+  } catch (const std::exception& e) {
+    refuse(
+      {errc::internal, std::string{"cannot read the request: "} + e.what()});
+  }
+}
+
+void gate::greet(const wire_message& msg, const caf::actor& client) {
+  greeting reply;
+  reply.max_message_size = limits_.max_message_size;
+  detail::send(this, client,
+               wire_message{msg.id, greeting_kind, *encode_content(reply)});
+}
+
+template <class Request>
+void gate::forward(const wire_message& msg, const caf::actor& client) {
+  Request request;
+  if (!decode_content(msg.content, request)) {
+    error err{errc::invalid_argument,
+              "the request cannot be read: the client is of another version "
+              "of larder, or sends values nested too deeply"};
+    detail::send(this, client, make_error_answer(msg.id, err));
+    return;
+  }
+  auto ticket = ++last_ticket_;
+  auto size = msg.content.size() + overhead;
+  pending_.emplace(ticket, entry{client, msg.id, msg.kind, size});
+  pending_bytes_ += size;
+  detail::request(this, store_, std::move(request))
+    .then(
+      [this, ticket](const typename Request::reply_type& reply) {
+        succeed(ticket, reply);
+      },
+      [this, ticket](const caf::error& err) { fail(ticket, to_error(err)); });
+}
+
+// -- answers ------------------------------------------------------------------
+
+template <class Reply>
+void gate::succeed(uint64_t ticket, const Reply& reply) {
+  try {
+    auto content = encode_content(reply);
+    if (!content)
+      return fail(ticket, content.error().with_context("the answer"));
+    if (content->size() > limits_.max_message_size)
+      return fail(ticket, too_large("the answer", content->size(),
+                                    limits_.max_message_size));
+    if (auto to = remove(ticket); to.client)
+      detail::send(this, to.client,
+                   wire_message{to.id, to.kind, std::move(*content)});
+  } catch (const std::exception& e) {
+    fail(ticket,
+         {errc::internal, std::string{"cannot send the answer: "} + e.what()});
+  }
+}
+
+void gate::fail(uint64_t ticket, const error& err) {
+  if (auto to = remove(ticket); to.client)
+    detail::send(this, to.client, make_error_answer(to.id, err));
+}
+
+void gate::fail_all(const error& err) {
+  while (!pending_.empty())
+    fail(pending_.begin()->first, err);
+}
+
+gate::entry gate::remove(uint64_t ticket) {
+  auto i = pending_.find(ticket);
+  if (i == pending_.end())
+    return {};
+  auto result = std::move(i->second);
+  pending_.erase(i);
+  pending_bytes_ -= result.size;
+  return result;
+}
+
+} // namespace larder::internal
