@@ -66,6 +66,7 @@ void caught(engine broken, const std::string& check) {
   CAPTURE(check);
   auto options = options_for(std::move(broken));
   options.max_blob_size = 1 << 20;
+  options.rounds = 20;
   CHECK(!violations(options, check).empty());
   // The sound engine passes the same check, so it is the fault that it found.
   options.subject = memory_engine();

@@ -12,7 +12,7 @@
 #include <bit>
 #include <functional>
 #include <map>
-#include <shared_mutex>
+#include <mutex>
 
 namespace larder::detail {
 
@@ -43,11 +43,13 @@ private:
 };
 
 /// The keys whose hash falls into one of the slices. The cache line is its own.
+/// The lock is held for the time of a look-up; a lock for many readers would
+/// cost more and let them starve the writers.
 struct alignas(64) memory_shard {
   using map_type
     = std::map<std::string, std::shared_ptr<const bytes>, std::less<>>;
 
-  std::shared_mutex mutex;
+  std::mutex mutex;
   map_type blobs;
 };
 
@@ -91,27 +93,16 @@ private:
   uint64_t bits_ = 0;
 };
 
-/// Holds the locks of a set of shards, for one writer or shared by readers. All
-/// take them in the same order, so that nobody waits in a circle.
-template <bool Exclusive>
+/// Holds the locks of a set of shards. All take them in the same order, so that
+/// nobody waits in a circle.
 class shard_guard {
 public:
   shard_guard(memory_store& store, shard_set set) : store_(store), set_(set) {
-    set_.for_each([this](size_t i) {
-      if constexpr (Exclusive)
-        store_.shards[i].mutex.lock();
-      else
-        store_.shards[i].mutex.lock_shared();
-    });
+    set_.for_each([this](size_t i) { store_.shards[i].mutex.lock(); });
   }
 
   ~shard_guard() {
-    set_.for_each([this](size_t i) {
-      if constexpr (Exclusive)
-        store_.shards[i].mutex.unlock();
-      else
-        store_.shards[i].mutex.unlock_shared();
-    });
+    set_.for_each([this](size_t i) { store_.shards[i].mutex.unlock(); });
   }
 
   shard_guard(const shard_guard&) = delete;

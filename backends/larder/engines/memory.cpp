@@ -129,7 +129,7 @@ public:
       shards.add(memory_store::shard_index(x.key));
     std::vector<read_outcome> result;
     result.reserve(requests.size());
-    shard_guard<false> guard{*store_, shards};
+    shard_guard guard{*store_, shards};
     for (auto& x : requests)
       result.push_back(read_one(x));
     return result;
@@ -149,7 +149,7 @@ public:
       after = std::move(*last);
     }
     list_page result;
-    shard_guard<false> guard{*store_, shard_set::all()};
+    shard_guard guard{*store_, shard_set::all()};
     merged_range range{*store_, request.prefix, after};
     while (!range.empty() && result.entries.size() < request.limit) {
       auto& [key, blob] = *range.next();

@@ -129,7 +129,7 @@ public:
     for (size_t i = 0; i < batch_.size(); ++i)
       shards.add(prepare(batch_[i], changes_[i]));
     {
-      shard_guard<true> guard{store_, shards};
+      shard_guard guard{store_, shards};
       for (size_t i = 0; i < batch_.size(); ++i)
         check(batch_[i], changes_[i]);
       if (!failed_)
