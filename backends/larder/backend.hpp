@@ -82,7 +82,8 @@ struct read_request {
   uint64_t offset = 0; ///< of `range`, from the start of the blob
   uint64_t length = 0; ///< of `range`
   /// If set, the blob must have this revision, otherwise the outcome is
-  /// `conflict`: ranges read one after the other are of the same blob.
+  /// `conflict`: ranges read one after the other are of the same blob. (A
+  /// missing key is nothing all the same.)
   std::optional<revision> pinned;
 };
 
@@ -215,7 +216,8 @@ public:
   /// Returns the next page of keys. Memory is bounded by the page; the cost
   /// does not depend on the number of keys. A key that exists during the whole
   /// listing occurs exactly once; one that comes or goes at most once.
-  /// @returns `invalid_argument` for an `after` that no page gave out
+  /// @returns `invalid_argument` for an `after` that no page gave out, for a
+  ///          limit of 0 and for parts other than none, header and metadata
   virtual expected<list_page> list(const list_request& request) = 0;
 
   /// Starts a blob that is too large for memory.
