@@ -3,7 +3,7 @@
 
 #include "larder/detail/base64.hpp"
 #include "larder/detail/edn_name.hpp"
-#include "larder/detail/instant_text.hpp"
+#include "larder/detail/instant.hpp"
 #include "larder/detail/number_text.hpp"
 #include "larder/detail/utf8.hpp"
 #include "larder/text.hpp"
@@ -87,11 +87,14 @@ void append_edn_symbol(std::string& out, std::string_view name) {
 }
 
 void append_edn_instant(std::string& out, int64_t ms) {
-  // Clojure prints the offset of UTC in this form.
-  if (auto text = print_instant(ms, "-00:00"))
-    append_tagged_text(out, "inst", *text);
-  else
+  if (ms < min_rfc3339 || ms > max_rfc3339) {
     out += "#larder/instant " + std::to_string(ms);
+    return;
+  }
+  auto text = format_instant(ms);
+  // Clojure prints the offset of UTC as -00:00, not as Z.
+  std::string str{text.data(), text.size() - 1};
+  append_tagged_text(out, "inst", str + "-00:00");
 }
 
 void append_scalar(std::string& out, const value& x) {

@@ -352,9 +352,8 @@ edn_reader::step edn_reader::read_atom() {
   if (is_edn_symbol(token))
     return value::symbol(token);
   return fail_at(start, errc::parse_error,
-                 in_ticks(token) + " is neither a "
-                   + (token[0] == ':' ? "keyword" : "symbol")
-                   + " nor anything else");
+                 in_ticks(token) + " is no "
+                   + (token[0] == ':' ? "keyword" : "symbol"));
 }
 
 edn_reader::step edn_reader::read_number(std::string_view token) {

@@ -2,8 +2,8 @@
 // see the file LICENSE.
 
 #include "larder/detail/base64.hpp"
+#include "larder/detail/edn_instant.hpp"
 #include "larder/detail/edn_reader.hpp"
-#include "larder/detail/instant_text.hpp"
 #include "larder/detail/number_text.hpp"
 
 #include <charconv>
@@ -74,7 +74,7 @@ expected<value> apply_tag(std::string_view tag, value content) {
     return value::tagged(tag, std::move(content));
   auto is_string = content.is(value::kind::string);
   if (tag == "inst") {
-    auto ms = is_string ? read_instant(content.as_string()) : std::nullopt;
+    auto ms = is_string ? read_edn_instant(content.as_string()) : std::nullopt;
     return ms ? expected<value>{value::instant(*ms)}
               : wrong(tag, "a string with a time of RFC 3339");
   }
