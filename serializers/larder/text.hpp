@@ -42,11 +42,12 @@ struct json_options {
 };
 
 /// Prints `x` as JSON (RFC 8259). Kinds that JSON lacks are mapped as
-/// docs/format.md says; the mapping loses kinds, never contents.
+/// docs/text.md says; the mapping loses kinds, never contents.
 std::string to_json(const value& x, json_options options = {});
 
 /// Reads exactly one JSON value. Object names become string keys, numbers
-/// without fraction or exponent integers, others reals.
+/// without fraction or exponent integers of any size, others reals. An object
+/// with two equal names is refused.
 /// @returns `parse_error` with the position, `limit_exceeded`
 expected<value> parse_json(std::string_view str, const limits& lim = {});
 

@@ -394,8 +394,9 @@ edn_reader::step edn_reader::read_string() {
 }
 
 expected<char32_t> edn_reader::read_escape() {
-  auto c = peek();
-  pos_ = std::min(pos_ + 1, text_.size());
+  if (pos_ == text_.size())
+    return fail(errc::parse_error, "the string is not closed");
+  auto c = text_[pos_++];
   switch (c) {
     case '"':
     case '\\':
