@@ -43,7 +43,8 @@ public:
   template <class Request>
   using handler = std::function<void(expected<typename Request::reply_type>)>;
 
-  /// Sends any of the requests in messages.hpp.
+  /// Sends any of the requests in messages.hpp. `f` is called exactly once
+  /// unless the client is destroyed before.
   template <class Request>
   void send(Request request, handler<Request> f);
 

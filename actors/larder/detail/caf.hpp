@@ -94,6 +94,11 @@ void anon_send(const Dst& dst, Ts&&... xs) {
 #endif
 }
 
+template <class Dst>
+void anon_send_exit(const Dst& dst, caf::exit_reason reason) {
+  caf::anon_send_exit(dst, reason);
+}
+
 /// Calls `f(caf::error)` in the context of `self` when `dst` ends. With 0.17 an
 /// actor has one such function: the last one counts.
 template <class Self, class Dst, class F>

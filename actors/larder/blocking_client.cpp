@@ -1,0 +1,340 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/blocking_client.hpp"
+
+#include "larder/internal/batch.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+namespace larder {
+
+namespace {
+
+/// Bytes per message of a stream, and pieces under way at the same time: enough
+/// to keep both sides busy, little enough to bound memory.
+constexpr size_t piece_size = size_t{1} << 20;
+constexpr size_t pieces_under_way = 4;
+
+/// The actor behind a blocking client: it runs what the threads post.
+struct session_state {
+#if LARDER_CAF_1
+  static inline const char* name = "larder.session";
+#else
+  const char* name = "larder.session";
+#endif
+
+  std::optional<client> impl;
+};
+
+caf::behavior session(caf::stateful_actor<session_state>* self,
+                      caf::actor store, client_options options) {
+  auto& st = detail::state_of(self);
+  st.impl.emplace(self, std::move(store), options);
+  return {
+    [&st](const internal::post& msg) { msg.run(*st.impl); },
+  };
+}
+
+/// Sets a result exactly once: `closed` if nobody else did.
+template <class T>
+class result_slot {
+public:
+  ~result_slot() {
+    if (!set_)
+      promise_.set_value(
+        fail(errc::closed, "the client ended before there was an answer"));
+  }
+
+  std::future<expected<T>> get_future() {
+    return promise_.get_future();
+  }
+
+  void set(expected<T> x) {
+    set_ = true;
+    promise_.set_value(std::move(x));
+  }
+
+private:
+  std::promise<expected<T>> promise_;
+  bool set_ = false;
+};
+
+} // namespace
+
+struct blocking_client::state {
+  caf::actor session;
+
+  ~state() {
+    if (session)
+      detail::anon_send_exit(session, caf::exit_reason::user_shutdown);
+  }
+};
+
+blocking_client::blocking_client(caf::actor_system& sys, caf::actor store,
+                                 client_options options)
+  : state_(std::make_unique<state>()) {
+  state_->session = sys.spawn(session, std::move(store), options);
+}
+
+blocking_client::blocking_client(blocking_client&&) noexcept = default;
+
+blocking_client&
+blocking_client::operator=(blocking_client&&) noexcept = default;
+
+blocking_client::~blocking_client() {
+  // nop
+}
+
+template <class Request>
+std::future<expected<typename Request::reply_type>>
+blocking_client::async(Request request) {
+  using reply = typename Request::reply_type;
+  auto slot = std::make_shared<result_slot<reply>>();
+  auto result = slot->get_future();
+  auto run = [slot, req = std::move(request)](client& impl) {
+    impl.send<Request>(req,
+                       [slot](expected<reply> x) { slot->set(std::move(x)); });
+  };
+  detail::anon_send(state_->session, internal::post{std::move(run)});
+  return result;
+}
+
+// The definitions stay here, away from the many files that include the header.
+#define LARDER_INSTANTIATE(request)                                            \
+  template std::future<expected<request::reply_type>> blocking_client::async(  \
+    request);
+
+LARDER_INSTANTIATE(get_request)
+LARDER_INSTANTIATE(exists_request)
+LARDER_INSTANTIATE(metadata_request)
+LARDER_INSTANTIATE(put_request)
+LARDER_INSTANTIATE(update_request)
+LARDER_INSTANTIATE(local_update_request)
+LARDER_INSTANTIATE(erase_request)
+LARDER_INSTANTIATE(write_request)
+LARDER_INSTANTIATE(read_range_request)
+LARDER_INSTANTIATE(open_stream_request)
+LARDER_INSTANTIATE(append_stream_request)
+LARDER_INSTANTIATE(close_stream_request)
+LARDER_INSTANTIATE(abort_stream_request)
+LARDER_INSTANTIATE(list_keys_request)
+LARDER_INSTANTIATE(verify_request)
+LARDER_INSTANTIATE(info_request)
+LARDER_INSTANTIATE(statistics_request)
+LARDER_INSTANTIATE(close_request)
+
+#undef LARDER_INSTANTIATE
+
+// -- values -------------------------------------------------------------------
+
+expected<value> blocking_client::get(value key, path steps) {
+  auto res = call(get_request{std::move(key), std::move(steps), std::nullopt});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->content);
+}
+
+expected<value> blocking_client::get_or(value key, path steps, value fallback) {
+  auto res
+    = call(get_request{std::move(key), std::move(steps), std::move(fallback)});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->content);
+}
+
+expected<bool> blocking_client::exists(value key, path steps) {
+  auto res = call(exists_request{std::move(key), std::move(steps)});
+  if (!res)
+    return fail(std::move(res.error()));
+  return res->exists;
+}
+
+expected<metadata> blocking_client::meta(value key) {
+  auto res = call(metadata_request{std::move(key)});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->meta);
+}
+
+expected<revision> blocking_client::put(value key, value content,
+                                        put_options options) {
+  return put_in(std::move(key), {}, std::move(content), std::move(options));
+}
+
+expected<revision> blocking_client::put_in(value key, path steps, value content,
+                                           put_options options) {
+  auto res = call(put_request{std::move(key), std::move(steps),
+                              std::move(content), std::move(options.extras),
+                              options.ttl, options.condition});
+  if (!res)
+    return fail(std::move(res.error()));
+  return res->rev;
+}
+
+expected<update_reply> blocking_client::update(value key, path steps,
+                                               std::string function,
+                                               std::vector<value> arguments) {
+  return call(update_request{std::move(key),
+                             std::move(steps),
+                             std::move(function),
+                             std::move(arguments),
+                             std::nullopt,
+                             {}});
+}
+
+expected<update_reply> blocking_client::update_with(
+  value key, path steps,
+  std::function<expected<value>(const value*)> function) {
+  return call(local_update_request{
+    std::move(key), std::move(steps), std::move(function), std::nullopt, {}});
+}
+
+expected<bool> blocking_client::erase(value key, path steps) {
+  auto res = call(erase_request{std::move(key), std::move(steps), {}});
+  if (!res)
+    return fail(std::move(res.error()));
+  return res->existed;
+}
+
+// -- binaries -----------------------------------------------------------------
+
+expected<revision> blocking_client::write(value key, const source_fn& source,
+                                          put_options options) {
+  auto opened = call(open_stream_request{
+    std::move(key), std::move(options.extras), options.ttl, options.condition});
+  if (!opened)
+    return fail(std::move(opened.error()));
+  auto stream = opened->stream;
+  std::deque<std::future<expected<append_stream_reply>>> under_way;
+  auto await_one = [&]() -> expected<void> {
+    auto res = under_way.front().get();
+    under_way.pop_front();
+    if (!res)
+      return fail(std::move(res.error()));
+    return {};
+  };
+  auto give_up = [&](error err) {
+    static_cast<void>(call(abort_stream_request{stream}));
+    return fail(std::move(err));
+  };
+  for (uint64_t sequence = 0;;) {
+    auto piece = source();
+    if (!piece)
+      return give_up(std::move(piece.error()));
+    if (piece->empty())
+      break;
+    if (under_way.size() >= pieces_under_way)
+      if (auto ok = await_one(); !ok)
+        return give_up(std::move(ok.error()));
+    under_way.push_back(async(append_stream_request{
+      stream, sequence++, std::make_shared<const bytes>(std::move(*piece))}));
+  }
+  while (!under_way.empty())
+    if (auto ok = await_one(); !ok)
+      return give_up(std::move(ok.error()));
+  auto closed = call(close_stream_request{stream});
+  if (!closed)
+    return fail(std::move(closed.error()));
+  return closed->rev;
+}
+
+expected<revision> blocking_client::write(value key, bytes content,
+                                          put_options options) {
+  auto res = call(write_request{
+    std::move(key), std::make_shared<const bytes>(std::move(content)),
+    std::move(options.extras), options.ttl, options.condition});
+  if (!res)
+    return fail(std::move(res.error()));
+  return res->rev;
+}
+
+expected<bytes> blocking_client::read(value key) {
+  auto res
+    = call(read_range_request{std::move(key), 0, std::nullopt, std::nullopt});
+  if (!res)
+    return fail(std::move(res.error()));
+  return *res->content;
+}
+
+expected<uint64_t> blocking_client::read(value key, const sink_fn& sink,
+                                         uint64_t offset,
+                                         std::optional<uint64_t> length) {
+  // The first piece tells size and revision; the others stay with them.
+  auto first = call(read_range_request{
+    key, offset, std::min<uint64_t>(length.value_or(piece_size), piece_size),
+    std::nullopt});
+  if (!first)
+    return fail(std::move(first.error()));
+  auto end = offset
+             + std::min(length.value_or(first->size), first->size - offset);
+  auto total = end - offset;
+  std::deque<std::future<expected<read_reply>>> under_way;
+  auto next = offset + first->content->size();
+  auto ask = [&] {
+    while (next < end && under_way.size() < pieces_under_way) {
+      auto n = std::min<uint64_t>(piece_size, end - next);
+      under_way.push_back(async(read_range_request{key, next, n, first->rev}));
+      next += n;
+    }
+  };
+  ask();
+  if (auto ok = sink(*first->content); !ok)
+    return fail(std::move(ok.error()));
+  while (!under_way.empty()) {
+    auto piece = under_way.front().get();
+    under_way.pop_front();
+    if (!piece)
+      return fail(std::move(piece.error()));
+    ask();
+    if (auto ok = sink(*piece->content); !ok)
+      return fail(std::move(ok.error()));
+  }
+  return total;
+}
+
+// -- the store ----------------------------------------------------------------
+
+expected<list_keys_reply> blocking_client::keys(list_keys_request request) {
+  return call(std::move(request));
+}
+
+expected<void> blocking_client::for_each_key(
+  list_keys_request request,
+  const std::function<expected<void>(key_entry&)>& f) {
+  do {
+    auto page = call(request);
+    if (!page)
+      return fail(std::move(page.error()));
+    for (auto& item : page->entries)
+      if (auto ok = f(item); !ok)
+        return ok;
+    request.after = std::move(page->next);
+  } while (!request.after.empty());
+  return {};
+}
+
+expected<value> blocking_client::info() {
+  auto res = call(info_request{});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->info);
+}
+
+expected<value> blocking_client::statistics() {
+  auto res = call(statistics_request{});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->statistics);
+}
+
+expected<void> blocking_client::close_store() {
+  auto res = call(close_request{});
+  if (!res)
+    return fail(std::move(res.error()));
+  return {};
+}
+
+} // namespace larder

@@ -1,0 +1,56 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What each request does to the state of its key.
+
+#pragma once
+
+#include "larder/internal/batch.hpp"
+#include "larder/internal/operation.hpp"
+#include "larder/messages.hpp"
+
+namespace larder::internal {
+
+/// Each function answers the request as of `state` and changes `state` (setting
+/// `changed`) if it is a change. On an error nothing has changed.
+/// @pre `state` is known as far as the request needs
+expected<get_reply> apply(const get_request& req, const entry& state,
+                          int64_t now);
+expected<exists_reply> apply(const exists_request& req, const entry& state,
+                             int64_t now);
+expected<metadata_reply> apply(const metadata_request& req, const entry& state,
+                               int64_t now);
+expected<put_reply> apply(const put_request& req, entry& state,
+                          const apply_context& ctx, bool& changed);
+expected<update_reply> apply(const update_request& req, entry& state,
+                             const apply_context& ctx, bool& changed);
+expected<update_reply> apply(const local_update_request& req, entry& state,
+                             const apply_context& ctx, bool& changed);
+expected<erase_reply> apply(const erase_request& req, entry& state,
+                            const apply_context& ctx, bool& changed);
+expected<put_reply> apply(const write_request& req, entry& state,
+                          const apply_context& ctx, bool& changed);
+expected<put_reply> apply(const commit_stream& req, entry& state,
+                          const apply_context& ctx, bool& changed);
+
+/// Erases an expired key.
+void apply(const collect_expired& req, entry& state, const apply_context& ctx,
+           bool& changed);
+
+/// Computes when a key expires.
+/// @param before the expiry that it has
+/// @param whole whether the whole value is replaced
+/// @returns `invalid_argument` for a negative or absurd time to live
+expected<std::optional<int64_t>> make_expiry(const time_to_live& ttl,
+                                             std::optional<int64_t> before,
+                                             bool whole, int64_t now);
+
+/// Adds the user's metadata entries to those that are there.
+/// @returns `invalid_argument` for entries that are larder's own
+expected<value> merge_extras(const value& before, const value& extras);
+
+/// Checks the condition of a change.
+expected<void> check(const write_condition& condition, const entry& state,
+                     int64_t now);
+
+} // namespace larder::internal

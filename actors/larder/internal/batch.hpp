@@ -1,0 +1,150 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What key actors and backend actors say to each other: batches, so that one
+/// hop serves many keys. None of it leaves the process.
+
+#pragma once
+
+#include "larder/actor_types.hpp"
+#include "larder/backend.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace larder {
+
+class client;
+
+} // namespace larder
+
+namespace larder::internal {
+
+/// Carries out mutations in one commit. -> commit_batch_reply
+struct commit_batch {
+  std::shared_ptr<std::vector<mutation>> items;
+};
+
+/// One outcome per mutation, in order.
+struct commit_batch_reply {
+  std::shared_ptr<std::vector<commit_outcome>> items;
+};
+
+/// Reads blobs. -> load_batch_reply
+struct load_batch {
+  std::shared_ptr<std::vector<read_request>> items;
+};
+
+/// One outcome per request, in order.
+struct load_batch_reply {
+  std::shared_ptr<std::vector<read_outcome>> items;
+};
+
+/// Looks for expired keys in one page of the listing. -> scan_expired_reply
+struct scan_expired {
+  std::string after;
+};
+
+struct scan_expired_reply {
+  std::vector<value> keys;
+  std::string next;
+};
+
+/// Erases a key if it has expired. No answer.
+struct collect_expired {
+  value key;
+};
+
+/// A stream that is complete: makes it the key's content. -> put_reply
+struct commit_stream {
+  using reply_type = put_reply;
+
+  value key;
+  std::shared_ptr<staged_blob> content;
+  /// Makes header and metadata for a stamp.
+  std::function<expected<bytes>(int64_t last_write)> make_prefix;
+  /// Revision, expiry and extras as the stream was opened with.
+  metadata meta;
+  /// The extras that the key had when the stream was opened.
+  value extras_before;
+  write_condition condition;
+};
+
+/// Tells the store that a stream is over. No answer.
+struct stream_ended {
+  uint64_t id = 0;
+};
+
+/// Tells an actor that everything before this message has been sent.
+struct flush {};
+
+/// Wakes an actor up to see what is due.
+struct tick {};
+
+/// Refuse what comes from now on; answered when nothing is under way any more.
+/// -> drain_reply
+struct drain {};
+
+struct drain_reply {};
+
+/// Runs a function with the client of the actor that gets this.
+struct post {
+  std::function<void(client&)> run;
+};
+
+/// Answered after the delay has passed. -> delay_reply
+struct delay_request {
+  std::chrono::milliseconds delay{0};
+};
+
+struct delay_reply {};
+
+/// What the timer reminds itself of.
+struct delay_over {
+  uint64_t id = 0;
+};
+
+} // namespace larder::internal
+
+CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
+
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_batch))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_batch_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::load_batch))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::load_batch_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::scan_expired))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::scan_expired_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::collect_expired))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_stream))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::stream_ended))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::flush))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::tick))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::drain))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::drain_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::post))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_request))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_over))
+
+CAF_END_TYPE_ID_BLOCK(larder_internal)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_batch_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::load_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::load_batch_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::scan_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::scan_expired_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::collect_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_stream)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::stream_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::flush)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::drain)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::drain_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::post)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_over)

@@ -1,0 +1,48 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/cache.hpp"
+
+namespace larder::internal {
+
+const entry* entry_cache::find(const value& key) {
+  auto i = items_.find(key);
+  if (i == items_.end())
+    return nullptr;
+  auto& order = items_.get<1>();
+  order.relocate(order.begin(), items_.project<1>(i));
+  return &i->content;
+}
+
+void entry_cache::put(const value& key, entry x) {
+  // Two allocations of the containers are part of the price of an entry.
+  constexpr size_t overhead = 128;
+  auto cost = x.footprint() + key.footprint() + overhead;
+  erase(key);
+  if (cost > max_bytes_ / 8)
+    return;
+  auto& order = items_.get<1>();
+  order.push_front(item{key, std::move(x), cost});
+  bytes_ += cost;
+  while (bytes_ > max_bytes_) {
+    bytes_ -= order.back().cost;
+    order.pop_back();
+    stats_.cache_evictions.add();
+  }
+  publish();
+}
+
+void entry_cache::erase(const value& key) {
+  auto i = items_.find(key);
+  if (i == items_.end())
+    return;
+  bytes_ -= i->cost;
+  items_.erase(i);
+  publish();
+}
+
+void entry_cache::publish() {
+  stats_.cache_bytes.store(bytes_, std::memory_order_relaxed);
+}
+
+} // namespace larder::internal

@@ -1,0 +1,225 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/engine_access.hpp"
+
+#include "larder/chunks.hpp"
+#include "larder/key.hpp"
+#include "larder/text.hpp"
+
+#include <algorithm>
+
+namespace larder::internal {
+
+namespace {
+
+/// Turns what an engine throws, against its contract, into errors.
+template <class Outcome, class F>
+std::vector<Outcome> guarded_batch(store_context& ctx, size_t n, F call) {
+  auto all = [&](const std::string& what) {
+    auto err = error{errc::io_error, ctx.name() + ": " + what, true};
+    return std::vector<Outcome>(n, Outcome{tl::unexpect, err});
+  };
+  try {
+    auto result = call();
+    if (result.size() == n)
+      return result;
+    return all("the engine answered " + std::to_string(result.size()) + " of "
+               + std::to_string(n) + " requests");
+  } catch (const std::exception& ex) {
+    return all(ex.what());
+  } catch (...) {
+    return all("unknown exception");
+  }
+}
+
+/// Reads one part of one blob.
+expected<std::optional<blob_view>> read_one(store_context& ctx,
+                                            read_request req) {
+  auto outcomes = read(ctx, std::span{&req, 1});
+  return std::move(outcomes.front());
+}
+
+/// A chunk reader that stays with one revision of a blob.
+expected<chunk_reader> open_binary(store_context& ctx, const value& key,
+                                   const std::string& encoded,
+                                   std::optional<revision> pinned) {
+  auto head = read_one(ctx, {encoded, blob_part::header, 0, 0, pinned});
+  if (!head)
+    return fail(std::move(head.error()));
+  if (!*head)
+    return fail(errc::not_found, "no such key: " + to_edn(key));
+  auto hdr = header::decode((*head)->data);
+  if (!hdr)
+    return fail(std::move(hdr.error()));
+  auto rev = hdr->rev;
+  auto fetch
+    = [&ctx, encoded, rev](uint64_t offset, size_t length) -> expected<bytes> {
+    auto part = read_one(ctx, {encoded, blob_part::range, offset, length, rev});
+    if (!part)
+      return fail(std::move(part.error()));
+    if (!*part)
+      return fail(errc::conflict, "the key was erased while it was read");
+    return to_bytes((*part)->data);
+  };
+  return chunk_reader::open(ctx.blobs(), encoded, (*head)->blob_size, fetch);
+}
+
+} // namespace
+
+std::vector<commit_outcome>
+commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats) {
+  stopwatch watch;
+  auto result = guarded_batch<commit_outcome>(
+    ctx, items.size(), [&] { return ctx.engine().commit(items); });
+  stats.commits.add();
+  stats.mutations.add(items.size());
+  stats.batch_sizes.add(items.size());
+  stats.commit_microseconds.add(watch.microseconds());
+  return result;
+}
+
+std::vector<read_outcome> read(store_context& ctx,
+                               std::span<const read_request> items) {
+  return guarded_batch<read_outcome>(ctx, items.size(),
+                                     [&] { return ctx.engine().read(items); });
+}
+
+expected<read_reply> read_range(store_context& ctx,
+                                const read_range_request& req) {
+  auto encoded = encode_key(req.key);
+  if (!encoded)
+    return fail(std::move(encoded.error()));
+  auto reader = open_binary(ctx, req.key, *encoded, req.pinned);
+  if (!reader)
+    return fail(reader.error().with_context(to_edn(req.key)));
+  auto& meta = reader->meta();
+  if (meta.expired(ctx.now()))
+    return fail(errc::not_found, "no such key: " + to_edn(req.key));
+  auto size = reader->size();
+  if (req.offset > size)
+    return fail(errc::out_of_range, to_edn(req.key) + " has "
+                                      + std::to_string(size)
+                                      + " bytes, there is nothing at "
+                                      + std::to_string(req.offset));
+  auto length = std::min(req.length.value_or(size), size - req.offset);
+  auto limit = ctx.config().max_message_size;
+  if (length > limit)
+    return fail(errc::limit_exceeded,
+                std::to_string(length)
+                  + " bytes do not fit into one message of "
+                  + std::to_string(limit) + ", read ranges");
+  auto content = reader->read(req.offset, static_cast<size_t>(length));
+  if (!content)
+    return fail(content.error().with_context(to_edn(req.key)));
+  return read_reply{std::make_shared<const bytes>(std::move(*content)), size,
+                    meta.rev};
+}
+
+expected<verify_reply> verify(store_context& ctx, const verify_request& req) {
+  auto encoded = encode_key(req.key);
+  if (!encoded)
+    return fail(std::move(encoded.error()));
+  auto head = read_one(ctx, {*encoded, blob_part::header, 0, 0, std::nullopt});
+  if (!head)
+    return fail(std::move(head.error()));
+  if (!*head)
+    return fail(errc::not_found, "no such key: " + to_edn(req.key));
+  auto hdr = header::decode((*head)->data);
+  if (!hdr)
+    return fail(std::move(hdr.error()));
+  if (hdr->has(header::flag_chunked)) {
+    auto reader = open_binary(ctx, req.key, *encoded, std::nullopt);
+    if (!reader)
+      return fail(std::move(reader.error()));
+    if (auto ok = reader->verify(); !ok)
+      return fail(std::move(ok.error()));
+    return verify_reply{(*head)->blob_size, content_type::binary};
+  }
+  auto blob = read_one(ctx, {*encoded, blob_part::all, 0, 0, std::nullopt});
+  if (!blob)
+    return fail(std::move(blob.error()));
+  if (!*blob)
+    return fail(errc::not_found, "no such key: " + to_edn(req.key));
+  auto doc = ctx.blobs().decode(*encoded, (*blob)->data);
+  if (!doc)
+    return fail(std::move(doc.error()));
+  return verify_reply{(*blob)->blob_size, doc->meta.type};
+}
+
+expected<list_keys_reply> list_keys(store_context& ctx,
+                                    const list_keys_request& req) {
+  if (req.limit == 0)
+    return fail(errc::invalid_argument, "the limit must be at least 1");
+  list_request page_request;
+  if (!req.prefix.is_nil()) {
+    auto prefix = encode_key_prefix(req.prefix);
+    if (!prefix)
+      return fail(std::move(prefix.error()));
+    page_request.prefix = std::move(*prefix);
+  }
+  // A page must not outgrow a message, however many keys are asked for.
+  constexpr uint64_t max_limit = 10'000;
+  page_request.after = req.after;
+  page_request.limit = static_cast<size_t>(std::min(req.limit, max_limit));
+  page_request.part = req.with_metadata ? blob_part::metadata
+                                        : blob_part::header;
+  auto page = ctx.engine().list(page_request);
+  if (!page)
+    return fail(std::move(page.error()));
+  list_keys_reply result;
+  result.next = std::move(page->next);
+  auto now = ctx.now();
+  for (auto& item : page->entries) {
+    auto key = decode_key(item.key);
+    key_entry entry;
+    if (!key) {
+      // Not a name that larder gives out: shown as it is, never hidden.
+      entry.key = value{to_bytes(item.key)};
+      entry.damage = to_string(key.error());
+      result.entries.push_back(std::move(entry));
+      continue;
+    }
+    entry.key = std::move(*key);
+    if (!item.blob) {
+      entry.damage = to_string(item.blob.error());
+    } else if (auto hdr = header::decode(item.blob->data); !hdr) {
+      entry.damage = to_string(hdr.error());
+    } else if (hdr->expired(now)) {
+      continue;
+    } else if (req.with_metadata) {
+      auto meta = ctx.blobs().decode_metadata(item.key, item.blob->data);
+      if (meta)
+        entry.meta = std::move(*meta);
+      else
+        entry.damage = to_string(meta.error());
+    }
+    result.entries.push_back(std::move(entry));
+  }
+  return result;
+}
+
+expected<scan_expired_reply> find_expired(store_context& ctx,
+                                          const scan_expired& req) {
+  list_request page_request;
+  page_request.after = req.after;
+  page_request.part = blob_part::header;
+  auto page = ctx.engine().list(page_request);
+  if (!page)
+    return fail(std::move(page.error()));
+  scan_expired_reply result;
+  result.next = std::move(page->next);
+  auto now = ctx.now();
+  for (auto& item : page->entries) {
+    if (!item.blob)
+      continue;
+    auto hdr = header::decode(item.blob->data);
+    if (!hdr || !hdr->expired(now))
+      continue;
+    if (auto key = decode_key(item.key))
+      result.keys.push_back(std::move(*key));
+  }
+  return result;
+}
+
+} // namespace larder::internal

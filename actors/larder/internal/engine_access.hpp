@@ -1,0 +1,41 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What backend actors (and key actors of an engine that never blocks) do with
+/// the engine. All functions block; an exception of an engine becomes an error.
+
+#pragma once
+
+#include "larder/internal/batch.hpp"
+#include "larder/internal/context.hpp"
+#include "larder/messages.hpp"
+
+#include <span>
+#include <vector>
+
+namespace larder::internal {
+
+/// Commits and counts; always one outcome per mutation.
+std::vector<commit_outcome>
+commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats);
+
+/// Reads; always one outcome per request.
+std::vector<read_outcome> read(store_context& ctx,
+                               std::span<const read_request> items);
+
+/// Reads a range of a binary.
+expected<read_reply> read_range(store_context& ctx,
+                                const read_range_request& req);
+
+/// Checks everything that is stored for a key.
+expected<verify_reply> verify(store_context& ctx, const verify_request& req);
+
+/// Makes one page of the listing.
+expected<list_keys_reply> list_keys(store_context& ctx,
+                                    const list_keys_request& req);
+
+/// Looks for expired keys in one page of the listing.
+expected<scan_expired_reply> find_expired(store_context& ctx,
+                                          const scan_expired& req);
+
+} // namespace larder::internal

@@ -1,0 +1,80 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// One request on one key on its way through a key actor.
+
+#pragma once
+
+#include "larder/error.hpp"
+#include "larder/internal/entry.hpp"
+#include "larder/internal/statistics.hpp"
+#include "larder/value.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace larder::internal {
+
+class store_context;
+
+/// What operations need to know when they are applied.
+struct apply_context {
+  store_context& store;
+
+  /// The encoded key.
+  std::string_view encoded_key;
+
+  /// Wall clock, ms since 1970.
+  int64_t now;
+
+  /// Makes a revision that no other commit has.
+  std::function<revision()> mint;
+};
+
+/// How much of a key an operation must know.
+enum class knowledge : uint8_t {
+  existence, ///< the header: whether there is a blob, with which revision
+  metadata,
+  content, ///< metadata, and the value unless it is a binary
+};
+
+/// An operation is applied to the state of its key (again after a conflict with
+/// another process), and answered when what it has seen or changed is durable.
+class operation {
+public:
+  virtual ~operation() = default;
+
+  virtual const value& key() const noexcept = 0;
+
+  virtual op_kind kind() const noexcept = 0;
+
+  virtual knowledge needs() const noexcept = 0;
+
+  /// Whether it may change the key.
+  virtual bool is_mutation() const noexcept = 0;
+
+  /// Bytes that it keeps alive while it waits.
+  virtual size_t cost() const noexcept = 0;
+
+  /// Looks at the state, changes it if it is a mutation, and keeps its answer.
+  /// @returns whether the state has changed
+  virtual bool apply(entry& state, const apply_context& ctx) = 0;
+
+  /// Sends the answer that `apply` has kept.
+  virtual void answer() = 0;
+
+  /// Sends an error instead.
+  virtual void fail(const error& err) = 0;
+
+  /// Since when it is under way.
+  const stopwatch& age() const noexcept {
+    return age_;
+  }
+
+private:
+  stopwatch age_;
+};
+
+using operation_ptr = std::unique_ptr<operation>;
+
+} // namespace larder::internal

@@ -1,0 +1,253 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/stream_actor.hpp"
+
+#include "larder/chunks.hpp"
+#include "larder/internal/apply.hpp"
+#include "larder/internal/batch.hpp"
+#include "larder/internal/promise.hpp"
+#include "larder/key.hpp"
+
+#include <optional>
+
+namespace larder::internal {
+
+namespace {
+
+struct stream_state {
+#if LARDER_CAF_1
+  static inline const char* name = "larder.stream";
+#else
+  const char* name = "larder.stream";
+#endif
+
+  caf::event_based_actor* self = nullptr;
+  context_ptr ctx;
+  uint64_t id = 0;
+  caf::actor store;
+  caf::actor key_actor;
+
+  open_stream_request request;
+  commit_stream commit;
+  std::shared_ptr<chunk_encoder> encoder;
+  uint64_t next_sequence = 0;
+  uint64_t size = 0;
+  bool committing = false;
+  std::optional<promise<erase_reply>> abort_answer;
+
+  /// Counts what has happened, to notice when nothing does.
+  uint64_t activity = 0;
+  uint64_t activity_at_tick = 0;
+
+  void end() {
+    if (abort_answer) {
+      abort_answer->deliver(erase_reply{false});
+      abort_answer.reset();
+    }
+    detail::send(self, store, stream_ended{id});
+    self->quit();
+  }
+
+  void schedule_tick() {
+    detail::delayed_send(self, self, ctx->config().stream_timeout, tick{});
+  }
+
+  // -- opening ----------------------------------------------------------------
+
+  /// Looks at what the key holds first: the metadata of the new content is
+  /// fixed from here on.
+  caf::result<open_stream_reply> open(open_stream_request& req) {
+    request = std::move(req);
+    auto answer = std::make_shared<promise<open_stream_reply>>(self);
+    auto result = answer->handle();
+    detail::request(self, key_actor, metadata_request{request.key})
+      .then(
+        [this, answer](const metadata_reply& reply) {
+          entry before;
+          before.present = true;
+          before.meta = reply.meta;
+          answer->deliver(begin(before));
+        },
+        [this, answer](const caf::error& err) {
+          auto cause = to_error(err);
+          if (cause == errc::not_found) {
+            answer->deliver(begin(entry{}));
+          } else {
+            answer->fail(cause);
+            end();
+          }
+        });
+    schedule_tick();
+    return result;
+  }
+
+  expected<open_stream_reply> begin(const entry& before) {
+    auto ok = prepare(before);
+    if (!ok) {
+      end();
+      return fail(std::move(ok.error()));
+    }
+    return open_stream_reply{id};
+  }
+
+  expected<void> prepare(const entry& before) {
+    auto now = ctx->now();
+    if (auto ok = check(request.condition, before, now); !ok)
+      return ok;
+    auto extras_before = before.live(now) ? before.meta.extras : value::map();
+    auto extras = merge_extras(extras_before, request.extras);
+    if (!extras)
+      return fail(std::move(extras.error()));
+    auto expiry = make_expiry(request.ttl, std::nullopt, true, now);
+    if (!expiry)
+      return fail(std::move(expiry.error()));
+    auto encoded = encode_key(request.key);
+    if (!encoded)
+      return fail(std::move(encoded.error()));
+    commit.key = request.key;
+    commit.condition = request.condition;
+    commit.extras_before = std::move(extras_before);
+    commit.meta.key = request.key;
+    commit.meta.type = content_type::binary;
+    commit.meta.extras = std::move(*extras);
+    commit.meta.expiry = *expiry;
+    commit.meta.last_write = now;
+    fill_random(commit.meta.rev.data);
+    encoder
+      = std::make_shared<chunk_encoder>(ctx->blobs(), *encoded, commit.meta);
+    auto prefix_size = encoder->prefix_size();
+    if (!prefix_size)
+      return fail(std::move(prefix_size.error()));
+    auto staged = ctx->engine().stage(*encoded, *prefix_size);
+    if (!staged)
+      return fail(std::move(staged.error()));
+    commit.content = std::move(*staged);
+    return {};
+  }
+
+  // -- writing ----------------------------------------------------------------
+
+  caf::result<append_stream_reply> append(const append_stream_request& req) {
+    ++activity;
+    auto result = add(req);
+    if (!result)
+      end();
+    return to_result(std::move(result));
+  }
+
+  expected<append_stream_reply> add(const append_stream_request& req) {
+    if (auto ok = check_open(); !ok)
+      return fail(std::move(ok.error()));
+    if (req.sequence != next_sequence)
+      return fail(errc::invalid_argument,
+                  "piece " + std::to_string(req.sequence) + " of stream "
+                    + std::to_string(id) + " came instead of "
+                    + std::to_string(next_sequence));
+    if (!req.content)
+      return fail(errc::invalid_argument, "a piece needs bytes");
+    if (req.content->size() > ctx->config().max_message_size)
+      return fail(errc::limit_exceeded, "the piece is too large");
+    ++next_sequence;
+    size += req.content->size();
+    bytes chunks;
+    if (auto ok = encoder->update(*req.content, chunks); !ok)
+      return fail(std::move(ok.error()));
+    if (auto ok = commit.content->append(chunks); !ok)
+      return fail(std::move(ok.error()));
+    return append_stream_reply{size};
+  }
+
+  expected<void> check_open() const {
+    if (encoder && !committing)
+      return {};
+    return fail(errc::invalid_argument,
+                "stream " + std::to_string(id) + " is not open");
+  }
+
+  // -- ending -----------------------------------------------------------------
+
+  expected<void> finish() {
+    if (auto ok = check_open(); !ok)
+      return ok;
+    bytes chunks;
+    if (auto ok = encoder->finish(chunks); !ok)
+      return ok;
+    return commit.content->append(chunks);
+  }
+
+  caf::result<put_reply> close() {
+    ++activity;
+    if (auto ok = finish(); !ok) {
+      end();
+      return to_caf(ok.error());
+    }
+    committing = true;
+    commit.make_prefix
+      = [enc = encoder](int64_t last_write) { return enc->prefix(last_write); };
+    auto answer = std::make_shared<promise<put_reply>>(self);
+    auto result = answer->handle();
+    detail::request(self, key_actor, std::move(commit))
+      .then(
+        [this, answer](const put_reply& reply) {
+          answer->deliver(reply);
+          end();
+        },
+        [this, answer](const caf::error& err) {
+          answer->fail(to_error(err));
+          end();
+        });
+    return result;
+  }
+
+  caf::result<erase_reply> abort() {
+    if (committing) {
+      // Too late: answer when the commit is done.
+      abort_answer.emplace(self);
+      return abort_answer->handle();
+    }
+    commit.content.reset();
+    end();
+    return erase_reply{true};
+  }
+
+  void check_idle() {
+    if (!committing && activity == activity_at_tick) {
+      end();
+      return;
+    }
+    activity_at_tick = activity;
+    schedule_tick();
+  }
+};
+
+caf::behavior stream(caf::stateful_actor<stream_state>* self, context_ptr ctx,
+                     uint64_t id, caf::actor store, caf::actor key_actor) {
+  auto& st = detail::state_of(self);
+  st.self = self;
+  st.ctx = std::move(ctx);
+  st.id = id;
+  st.store = std::move(store);
+  st.key_actor = std::move(key_actor);
+  st.activity = 1;
+  return {
+    [&st](open_stream_request& req) { return st.open(req); },
+    [&st](const append_stream_request& req) { return st.append(req); },
+    [&st](const close_stream_request&) { return st.close(); },
+    [&st](const abort_stream_request&) { return st.abort(); },
+    [&st](tick) { st.check_idle(); },
+  };
+}
+
+} // namespace
+
+caf::actor spawn_stream(caf::actor_system& sys, context_ptr ctx, uint64_t id,
+                        caf::actor store, caf::actor key_actor) {
+  auto blocking = !ctx->caps().nonblocking && !ctx->config().deterministic;
+  return blocking ? sys.spawn<caf::detached>(
+           stream, std::move(ctx), id, std::move(store), std::move(key_actor))
+                  : sys.spawn(stream, std::move(ctx), id, std::move(store),
+                              std::move(key_actor));
+}
+
+} // namespace larder::internal

@@ -1,0 +1,136 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/store.hpp"
+
+#include "larder/internal/context.hpp"
+#include "larder/internal/store_actor.hpp"
+
+#include <cstdlib>
+#include <optional>
+
+namespace larder {
+
+plugins plugins::defaults() {
+  return {std::make_shared<const backend_registry>(),
+          std::make_shared<const codec_registry>()};
+}
+
+namespace {
+
+expected<std::shared_ptr<const keyring>> load_keyring(uri& where) {
+  auto file = where.take("keyring");
+  auto variable = where.take("passphrase-env");
+  if (file.empty()) {
+    if (!variable.empty())
+      return fail(errc::invalid_argument,
+                  "passphrase-env needs a keyring=FILE to open");
+    return nullptr;
+  }
+  std::optional<std::string> passphrase;
+  if (!variable.empty()) {
+    auto content = std::getenv(variable.c_str());
+    if (content == nullptr)
+      return fail(errc::invalid_argument, "the environment variable " + variable
+                                            + " with the passphrase is not "
+                                              "set");
+    passphrase = content;
+  }
+  auto result = keyring::load(file, passphrase);
+  if (!result)
+    return fail(result.error().with_context("keyring " + file));
+  return std::make_shared<const keyring>(std::move(*result));
+}
+
+/// Takes the options of the chain out of a URI, leaving the engine's.
+expected<chain_config> take_chain(uri& where, const plugins& with) {
+  auto keys = load_keyring(where);
+  if (!keys)
+    return fail(std::move(keys.error()));
+  auto serializer = where.take("serializer", "cbor");
+  auto compressor = where.take("compressor", "none");
+  auto encryptor = where.take("encryptor", "none");
+  return make_chain_config(with.codecs, serializer, compressor, encryptor,
+                           std::move(*keys));
+}
+
+expected<std::unique_ptr<backend>>
+open_engine(const engine& impl, const uri& where, open_mode mode) {
+  if (mode == open_mode::create)
+    return impl.create(where);
+  auto result = impl.open(where);
+  if (mode == open_mode::open || result || result.error() != errc::not_found)
+    return result;
+  result = impl.create(where);
+  // Another process may have been quicker.
+  if (!result && result.error() == errc::already_exists)
+    return impl.open(where);
+  return result;
+}
+
+/// Parses a URI and finds its engine.
+expected<std::pair<uri, const engine*>> locate(std::string_view str,
+                                               const plugins& with) {
+  auto where = uri::parse(str);
+  if (!where)
+    return fail(std::move(where.error()));
+  auto impl = with.engines->find(where->scheme);
+  if (!impl)
+    return fail(std::move(impl.error()));
+  return std::pair{std::move(*where), *impl};
+}
+
+} // namespace
+
+expected<store_config> open_store(std::string_view str, open_mode mode,
+                                  const plugins& with) {
+  auto found = locate(str, with);
+  if (!found)
+    return fail(std::move(found.error()));
+  auto& [where, impl] = *found;
+  // The chain first: a bad option must not leave a new store behind.
+  auto chain = take_chain(where, with);
+  if (!chain)
+    return fail(std::move(chain.error()));
+  auto opened = open_engine(*impl, where, mode);
+  if (!opened)
+    return fail(std::move(opened.error()));
+  store_config result;
+  result.engine = std::move(*opened);
+  result.chain = std::move(*chain);
+  return result;
+}
+
+expected<bool> store_exists(std::string_view str, const plugins& with) {
+  auto found = locate(str, with);
+  if (!found)
+    return fail(std::move(found.error()));
+  auto& [where, impl] = *found;
+  if (auto chain = take_chain(where, with); !chain)
+    return fail(std::move(chain.error()));
+  return impl->exists(where);
+}
+
+expected<void> destroy_store(std::string_view str, const plugins& with) {
+  auto found = locate(str, with);
+  if (!found)
+    return fail(std::move(found.error()));
+  auto& [where, impl] = *found;
+  if (auto chain = take_chain(where, with); !chain)
+    return fail(std::move(chain.error()));
+  return impl->destroy(where);
+}
+
+caf::actor spawn_store(caf::actor_system& sys, store_config config) {
+  return internal::spawn_store_actor(
+    sys, std::make_shared<internal::store_context>(std::move(config)));
+}
+
+expected<caf::actor> spawn_store(caf::actor_system& sys, std::string_view uri) {
+  auto config = open_store(uri);
+  if (!config)
+    return fail(std::move(config.error()));
+  return spawn_store(sys, std::move(*config));
+}
+
+} // namespace larder
