@@ -1,0 +1,272 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Several real processes on one file store.
+
+#include "backends/file_tools.hpp"
+#include "temp_dir.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <numeric>
+
+using namespace file_tools;
+using namespace std::literals;
+
+namespace {
+
+/// A child process that runs `f` with the writing end of a pipe. It is killed
+/// and waited for at the end.
+class child {
+public:
+  template <class F>
+  explicit child(F f) {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+      ::close(ends[0]);
+      f(ends[1]);
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    in_ = ends[0];
+  }
+
+  child(child&& other) noexcept : pid_(other.pid_), in_(other.in_) {
+    other.pid_ = -1;
+    other.in_ = -1;
+  }
+
+  ~child() {
+    if (pid_ < 0)
+      return;
+    kill();
+    ::close(in_);
+  }
+
+  pid_t pid() const {
+    return pid_;
+  }
+
+  void kill() {
+    if (dead_)
+      return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    dead_ = true;
+  }
+
+  /// Reads the next number that the child has sent.
+  std::optional<uint64_t> next() {
+    uint64_t result = 0;
+    if (::read(in_, &result, sizeof(result)) != sizeof(result))
+      return std::nullopt;
+    return result;
+  }
+
+private:
+  pid_t pid_ = -1;
+  int in_ = -1;
+  bool dead_ = false;
+};
+
+void send(int fd, uint64_t x) {
+  if (::write(fd, &x, sizeof(x)) != sizeof(x))
+    ::_exit(1);
+}
+
+/// A blob with a revision of its own and a number.
+std::shared_ptr<const bytes> numbered(uint64_t number, size_t padding = 0) {
+  header hdr;
+  fill_random(hdr.rev.data);
+  bytes result;
+  hdr.encode(result);
+  append_big_endian(result, number);
+  result.resize(result.size() + padding, static_cast<std::byte>(number));
+  return std::make_shared<const bytes>(std::move(result));
+}
+
+uint64_t number_of(bytes_view x) {
+  return load_big_endian<uint64_t>(x.data() + header::size_v2);
+}
+
+/// Increments a counter `count` times, each on condition that nobody else did.
+/// @returns how many attempts others have won, nothing on any error
+std::optional<uint64_t> increment(backend& store, int count) {
+  uint64_t lost = 0;
+  while (count > 0) {
+    read_request request;
+    request.key = "\"counter";
+    auto found = std::move(store.read({&request, 1})[0]);
+    if (!found || !*found)
+      return std::nullopt;
+    auto head = header::decode((*found)->data);
+    auto x = put("\"counter", numbered(number_of((*found)->data) + 1),
+                 precondition::matches(head->rev));
+    auto outcome = std::move(store.commit({&x, 1})[0]);
+    if (outcome)
+      --count;
+    else if (outcome.error() == errc::precondition_failed)
+      ++lost;
+    else
+      return std::nullopt;
+  }
+  return lost;
+}
+
+expected<std::unique_ptr<backend>> try_open(const detail::file_config& config) {
+  return detail::open_file_store(config, std::make_shared<detail::file_ops>());
+}
+
+} // namespace
+
+TEST_CASE("processes that increment one key lose no update") {
+  constexpr uint64_t num_children = 4;
+  constexpr uint64_t increments = 250;
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  auto store = create(config);
+  REQUIRE(commit_one(*store, put("\"counter", numbered(0))));
+  std::vector<child> children;
+  for (uint64_t i = 0; i < num_children; ++i)
+    children.emplace_back([&](int out) {
+      auto mine = try_open(config);
+      auto lost = mine ? increment(**mine, increments) : std::nullopt;
+      send(out, lost.value_or(UINT64_MAX));
+    });
+  uint64_t lost = 0;
+  for (auto& x : children) {
+    auto answer = x.next();
+    REQUIRE(answer);
+    REQUIRE(*answer != UINT64_MAX);
+    lost += *answer;
+  }
+  CHECK(number_of(*get(*store, "\"counter")) == num_children * increments);
+  CHECK(lost > 0); // or nothing has been proved
+}
+
+TEST_CASE("processes that create one key have one winner") {
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  auto store = create(config);
+  constexpr int num_keys = 100;
+  std::vector<child> children;
+  for (uint64_t i = 0; i < 3; ++i)
+    children.emplace_back([&](int out) {
+      auto mine = try_open(config);
+      if (!mine)
+        ::_exit(1);
+      uint64_t won = 0;
+      for (int k = 0; k < num_keys; ++k) {
+        auto x = put("\"key-" + std::to_string(k), numbered(i),
+                     precondition::absent());
+        won += (*mine)->commit({&x, 1})[0].has_value();
+      }
+      send(out, won);
+    });
+  uint64_t won = 0;
+  for (auto& x : children) {
+    auto answer = x.next();
+    REQUIRE(answer);
+    won += *answer;
+  }
+  CHECK(won == num_keys);
+}
+
+TEST_CASE("what a killed process was answered is there, and nothing is torn") {
+  constexpr uint64_t num_keys = 7;
+  constexpr size_t padding = 20000;
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  create(config);
+  std::map<uint64_t, uint64_t> acked; // slot -> number
+  uint64_t number = 0;
+  for (int round = 0; round < 8; ++round) {
+    child writer{[&](int out) {
+      auto mine = try_open(config);
+      for (auto n = number + 1; mine; ++n) {
+        auto x
+          = put("\"key-" + std::to_string(n % num_keys), numbered(n, padding));
+        if (!(*mine)->commit({&x, 1})[0])
+          ::_exit(1);
+        send(out, n);
+      }
+    }};
+    for (int i = 0; i < 20 + round; ++i) {
+      auto n = writer.next();
+      REQUIRE(n);
+      acked[*n % num_keys] = *n;
+    }
+    writer.kill();
+    while (auto n = writer.next())
+      acked[*n % num_keys] = *n;
+    auto store = open(config);
+    for (auto [slot, least] : acked) {
+      auto found = get(*store, "\"key-" + std::to_string(slot));
+      REQUIRE(found);
+      auto n = number_of(*found);
+      CHECK(n >= least);
+      CHECK(n % num_keys == slot);
+      CHECK(found->size() == header::size_v2 + 8 + padding);
+      CHECK(
+        std::all_of(found->begin() + header::size_v2 + 8, found->end(),
+                    [&](auto x) { return x == static_cast<std::byte>(n); }));
+      number = std::max(number, n);
+    }
+    CHECK(keys(*store).size() == num_keys);
+  }
+  // The first writes after the last kill sweep what it left.
+  auto store = open(config);
+  for (uint64_t slot = 0; slot < num_keys; ++slot)
+    REQUIRE(
+      commit_one(*store, put("\"key-" + std::to_string(slot), numbered(slot))));
+  CHECK(files_below(config.dir).size() == num_keys + 2);
+}
+
+TEST_CASE("an exclusive process refuses others by name and frees when killed") {
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  create(config);
+  auto exclusive = config;
+  exclusive.shared = false;
+  child holder{[&](int out) {
+    auto mine = try_open(exclusive);
+    send(out, mine.has_value());
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(holder.next() == 1u);
+  for (auto& x : {config, exclusive}) {
+    auto refused = try_open(x);
+    REQUIRE(!refused);
+    CHECK(refused.error() == errc::locked);
+    CHECK(refused.error().message().find(std::to_string(holder.pid()))
+          != std::string::npos);
+  }
+  holder.kill();
+  CHECK(try_open(exclusive));
+}
+
+TEST_CASE("a staged blob of another process is swept only when that has died") {
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  create(config);
+  child stager{[&](int out) {
+    auto mine = try_open(config);
+    auto staged = (*mine)->stage("\"key", 10);
+    send(out, staged && (*staged)->append(bytes(1000)));
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(stager.next() == 1u);
+  REQUIRE(commit_one(*open(config), put("\"key", numbered(1))));
+  CHECK(files_below(config.dir).size() == 4);
+  stager.kill();
+  REQUIRE(commit_one(*open(config), put("\"key", numbered(2))));
+  CHECK(files_below(config.dir).size() == 3);
+}
