@@ -6,6 +6,8 @@
 
 #include "larder/compliance.hpp"
 
+#include <set>
+
 using namespace file_tools;
 
 namespace {
