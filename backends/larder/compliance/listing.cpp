@@ -223,9 +223,11 @@ void moving_keys_from_another_thread(trial& t) {
     } else {
       guarded(t, [&] {
         moving_listing listing{t, stable};
-        for (size_t i = 0; i < t.options().rounds || (commits < 50 && !stopped);
-             ++i)
-          listing.run(9, [] {});
+        for (size_t i = 0; i < t.options().rounds && !stopped; ++i)
+          listing.run(9, [&] { // something changes between all pages
+            for (auto before = commits.load(); commits == before && !stopped;)
+              std::this_thread::yield();
+          });
       });
       listed = true;
     }
