@@ -265,7 +265,10 @@ expected<void> seal(json& file, const json& content,
 /// Derives an id that tells secrets without one apart: the first bytes of the
 /// SHA-256 of a text and the secret.
 uint32_t derive_id(bytes_view secret) {
-  auto input = to_bytes("larder key id");
+  constexpr std::string_view context = "larder key id";
+  bytes input;
+  input.reserve(context.size() + secret.size());
+  append(input, as_bytes(context));
   append(input, secret);
   wiping guard{input};
   std::array<std::byte, 32> hash{};
