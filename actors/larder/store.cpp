@@ -50,8 +50,19 @@ expected<chain_config> take_chain(uri& where, const plugins& with) {
   auto serializer = where.take("serializer", "cbor");
   auto compressor = where.take("compressor", "none");
   auto encryptor = where.take("encryptor", "none");
-  return make_chain_config(with.codecs, serializer, compressor, encryptor,
-                           std::move(*keys));
+  auto strict = where.take_flag("require-encryption", false);
+  if (!strict)
+    return fail(std::move(strict.error()));
+  auto result = make_chain_config(with.codecs, serializer, compressor,
+                                  encryptor, std::move(*keys));
+  if (!result)
+    return result;
+  if (*strict && result->write_encryptor == nullptr)
+    return fail(errc::invalid_argument,
+                "require-encryption needs an encryptor, such as "
+                "encryptor=xaes-gcm");
+  result->require_encryption = *strict;
+  return result;
 }
 
 expected<std::unique_ptr<backend>>

@@ -85,7 +85,8 @@ struct store_config {
 /// `file:DIR?serializer=cbor&compressor=lz4&encryptor=xaes-gcm&keyring=FILE`,
 /// plus the engine's own options. Options: serializer (default cbor),
 /// compressor (none), encryptor (none), keyring (file), passphrase-env (name of
-/// the environment variable with the keyring's passphrase).
+/// the environment variable with the keyring's passphrase), require-encryption
+/// (no; yes refuses to read blobs that are not encrypted).
 /// @returns `invalid_argument` for unknown options or codecs, `not_found`,
 ///          `already_exists`, and the engine's errors
 expected<store_config> open_store(std::string_view uri,
