@@ -34,7 +34,7 @@ caf::behavior session(caf::stateful_actor<session_state>* self,
   auto& st = detail::state_of(self);
   st.impl.emplace(self, std::move(store), options);
   return {
-    [&st](const internal::post& msg) { msg.run(*st.impl); },
+    [&st](const internal::use_client& msg) { msg.run(*st.impl); },
   };
 }
 
@@ -98,7 +98,7 @@ blocking_client::async(Request request) {
     impl.send<Request>(req,
                        [slot](expected<reply> x) { slot->set(std::move(x)); });
   };
-  detail::anon_send(state_->session, internal::post{std::move(run)});
+  detail::anon_send(state_->session, internal::use_client{std::move(run)});
   return result;
 }
 

@@ -90,8 +90,13 @@ struct drain {};
 
 struct drain_reply {};
 
-/// Runs a function with the client of the actor that gets this.
+/// Runs a function in the actor that gets this.
 struct post {
+  std::function<void()> run;
+};
+
+/// Runs a function with the client of the actor that gets this.
+struct use_client {
   std::function<void(client&)> run;
 };
 
@@ -125,6 +130,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::drain))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::drain_reply))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::post))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::use_client))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_request))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_reply))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_over))
@@ -145,6 +151,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::drain_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::post)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::use_client)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_over)
