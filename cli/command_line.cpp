@@ -1,0 +1,209 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "command_line.hpp"
+
+#include "words.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <utility>
+
+namespace larder::cli {
+
+namespace {
+
+constexpr const char* commands_label = "Commands";
+
+constexpr const char* default_store = "file:larder-data";
+
+constexpr const char* top_description
+  = "larder: a durable store of EDN values and binaries by key.";
+
+constexpr const char* top_footer = R"(Examples:
+  larder put user/1 '{:name "Ada" :visits 0}'
+  larder get user/1 :name
+  larder update user/1 :visits --fn inc
+  larder COMMAND --help
+
+A key, path step or value is EDN if it starts like EDN (one of : " [ { ( #, a
+digit, a minus and a digit) or is nil, true or false; else it is a plain string.
+For a value, - reads standard input and @FILE a file. Behind -- there are no
+options.
+
+Exit codes: 0 fine, 1 not found, 2 wrong usage, 3 any other error,
+4 a precondition failed.)";
+
+// -- help ---------------------------------------------------------------------
+
+/// Shows the operands of a command the way they are written.
+class help_formatter : public CLI::Formatter {
+public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    if (auto* opt = app->get_option_no_throw(operands_name))
+      return fmt::format("Usage: {} {}\n", name, opt->get_option_text());
+    return fmt::format("Usage: {} [OPTIONS] COMMAND …\n", name);
+  }
+
+  std::string make_positionals(const CLI::App*) const override {
+    return {};
+  }
+};
+
+/// The operands and options of a command on one line.
+std::string synopsis(const command& cmd) {
+  auto res = cmd.operands;
+  for (auto& opt : cmd.options) {
+    auto text = opt.name;
+    if (!opt.value_name.empty())
+      text += " " + opt.value_name;
+    res += opt.required ? " " + text : " [" + text + "]";
+  }
+  return res;
+}
+
+// -- the parser ---------------------------------------------------------------
+
+class parser {
+public:
+  parser(const std::vector<command>& commands, std::vector<std::string> words)
+    : app_(top_description, "larder"), words_(std::move(words)) {
+    app_.formatter(std::make_shared<help_formatter>());
+    app_.footer(top_footer);
+    app_.set_version_flag("--version", "larder " LARDER_VERSION,
+                          "Print the version and exit");
+    app_.get_formatter()->column_width(30);
+    app_.fallthrough();
+    add_value(app_, {"--store", "URI",
+                     "Where the store is (default: $LARDER_STORE, or "
+                     "file:larder-data)"});
+    app_.add_flag("--json", res_.args.json, "Read values as JSON, print JSON");
+    app_.add_flag("--edn", res_.args.edn,
+                  "Read all keys, steps and values as EDN");
+    for (auto& cmd : commands)
+      add(cmd);
+  }
+
+  result<parsed_command_line> run() {
+    auto marked = mark_words(app_, words_);
+    if (!marked)
+      return fail(std::move(marked.error()));
+    try {
+      app_.parse(std::vector<std::string>{marked->rbegin(), marked->rend()});
+    } catch (const CLI::CallForHelp&) {
+      res_.text = app_.help();
+      return std::move(res_);
+    } catch (const CLI::CallForVersion&) {
+      res_.text = app_.version() + "\n";
+      return std::move(res_);
+    } catch (const CLI::ParseError& err) {
+      return usage_error(fmt::format("{}; see {} --help", err.what(), path()));
+    }
+    return finish();
+  }
+
+private:
+  argument word(const std::string& mark) const {
+    auto position = std::stoul(mark);
+    return {position, words_[position]};
+  }
+
+  void add_value(CLI::App& app, const command_option& x) {
+    CLI::callback_t store = [this, name = x.name](auto& marks) {
+      res_.args.options.insert_or_assign(name, word(marks.front()));
+      return true;
+    };
+    app.add_option(x.name, store, x.help)
+      ->type_name(x.value_name)
+      ->required(x.required);
+  }
+
+  void add_flag(CLI::App& app, const command_option& x) {
+    auto store = [this, name = x.name](int64_t) {
+      res_.args.options.insert_or_assign(name, argument{0, {}});
+    };
+    app.add_flag_function(x.name, store, x.help);
+  }
+
+  /// The app that the command is a part of; leaves the last word in `name`.
+  CLI::App& group_of(std::string& name) {
+    auto space = name.find(' ');
+    if (space == std::string::npos)
+      return app_;
+    auto group = name.substr(0, space);
+    name.erase(0, space + 1);
+    auto is_group
+      = [&](const CLI::App* sub) { return sub->get_name() == group; };
+    auto known = app_.get_subcommands(is_group);
+    if (!known.empty())
+      return *known.front();
+    auto* res = app_.add_subcommand(group, "Commands on " + group + "s");
+    res->group(commands_label)->footer("");
+    return *res->fallthrough();
+  }
+
+  void add(const command& cmd) {
+    auto name = cmd.name;
+    auto& group = group_of(name);
+    auto* sub = group.add_subcommand(name, cmd.summary);
+    sub->fallthrough()->group(commands_label);
+    sub->footer("Examples:\n" + cmd.examples);
+    sub->callback([this, &cmd] { res_.selected = &cmd; });
+    CLI::callback_t store = [this](auto& marks) {
+      for (auto& mark : marks)
+        res_.args.operands.push_back(word(mark));
+      return true;
+    };
+    sub->add_option(operands_name, store)
+      ->expected(-1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->option_text(synopsis(cmd));
+    for (auto& opt : cmd.options)
+      opt.value_name.empty() ? add_flag(*sub, opt) : add_value(*sub, opt);
+  }
+
+  /// The command so far, for messages.
+  std::string path() const {
+    auto res = app_.get_name();
+    for (auto* app = &app_; !app->get_subcommands().empty();) {
+      app = app->get_subcommands().front();
+      res += " " + app->get_name();
+    }
+    return res;
+  }
+
+  result<parsed_command_line> finish() {
+    if (res_.selected == nullptr)
+      return usage_error(
+        fmt::format("a command is missing; see {} --help", path()));
+    auto& args = res_.args;
+    auto& cmd = *res_.selected;
+    auto n = args.operands.size();
+    if (n < cmd.min_operands || n > cmd.max_operands)
+      return usage_error(fmt::format(
+        "{}: too {} arguments; usage: larder {} {}", cmd.name,
+        n < cmd.min_operands ? "few" : "many", cmd.name, synopsis(cmd)));
+    auto* env = std::getenv("LARDER_STORE");
+    if (auto* uri = args.find("--store"))
+      args.store = uri->text;
+    else
+      args.store = env != nullptr && *env != '\0' ? env : default_store;
+    return std::move(res_);
+  }
+
+  CLI::App app_;
+  std::vector<std::string> words_;
+  parsed_command_line res_;
+};
+
+} // namespace
+
+result<parsed_command_line>
+parse_command_line(const std::vector<command>& commands,
+                   std::vector<std::string> words) {
+  return parser{commands, std::move(words)}.run();
+}
+
+} // namespace larder::cli

@@ -1,0 +1,232 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Commands on all keys: `keys` and `verify`.
+
+#include "arguments.hpp"
+#include "output.hpp"
+#include "pipeline.hpp"
+#include "session.hpp"
+
+#include "larder/text.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace larder::cli {
+
+namespace {
+
+// -- keys ---------------------------------------------------------------------
+
+constexpr uint64_t page_size = 1000;
+
+/// Prints keys one by one, as lines or as the parts of one JSON object.
+class key_printer {
+public:
+  key_printer(const invocation& args, bool with_metadata)
+    : args_(args), with_metadata_(with_metadata) {
+    if (args_.json)
+      print_text("{\"keys\":[");
+  }
+
+  void print(const key_entry& x) {
+    if (!x.damage.empty()) {
+      damaged_ = true;
+      print_message(describe(x.key) + ": " + x.damage);
+    }
+    auto shown = with_metadata_ ? with_metadata(x) : x.key;
+    if (!args_.json)
+      return print_value(args_, shown);
+    print_text((first_ ? "" : ",\n") + to_json(shown));
+    first_ = false;
+  }
+
+  /// @param cursor where to go on; empty: there is no more
+  void finish(const std::string& cursor) {
+    auto next = cursor.empty() ? value{} : value{cursor};
+    if (args_.json)
+      print_text(fmt::format("],\"next\":{}}}\n", to_json(next)));
+    else if (!cursor.empty())
+      print_notice("next " + cursor);
+  }
+
+  bool damaged() const {
+    return damaged_;
+  }
+
+private:
+  static value with_metadata(const key_entry& x) {
+    if (x.meta)
+      return x.meta->to_value();
+    return value::map(
+      {{value::keyword("key"), x.key}, {value::keyword("damage"), x.damage}});
+  }
+
+  const invocation& args_;
+  bool with_metadata_;
+  bool first_ = true;
+  bool damaged_ = false;
+};
+
+/// Returns the cursor if there is a key behind it, else nothing.
+expected<std::string> check_cursor(blocking_client& client,
+                                   list_keys_request request) {
+  auto cursor = request.after;
+  request.limit = 1;
+  while (!request.after.empty()) {
+    auto page = client.keys(request);
+    if (!page)
+      return larder::fail(std::move(page.error()));
+    if (!page->entries.empty())
+      return cursor;
+    request.after = page->next;
+  }
+  return std::string{};
+}
+
+/// Prints up to `limit` keys.
+/// @returns the cursor of what is left, empty if nothing is
+expected<std::string> list(blocking_client& client, list_keys_request request,
+                           uint64_t limit, key_printer& out) {
+  while (limit > 0) {
+    request.limit = std::min(limit, page_size);
+    auto page = client.keys(request);
+    if (!page)
+      return larder::fail(std::move(page.error()));
+    for (auto& x : page->entries)
+      out.print(x);
+    limit -= page->entries.size();
+    request.after = page->next;
+    if (request.after.empty())
+      return std::string{};
+  }
+  return check_cursor(client, std::move(request));
+}
+
+result<uint64_t> read_limit(const invocation& args) {
+  auto* arg = args.find("--limit");
+  if (arg == nullptr)
+    return std::numeric_limits<uint64_t>::max();
+  auto res = parse_number("--limit", arg->text);
+  if (res && *res == 0)
+    return usage_error("--limit must be at least 1");
+  return res;
+}
+
+outcome run_keys(const invocation& args) {
+  auto prefix = argument_reader{args}.prefix();
+  if (!prefix)
+    return fail(std::move(prefix.error()));
+  auto limit = read_limit(args);
+  if (!limit)
+    return fail(std::move(limit.error()));
+  list_keys_request request;
+  request.prefix = std::move(*prefix);
+  request.with_metadata = args.has("--long");
+  if (auto* arg = args.find("--after"))
+    request.after = arg->text;
+  return with_store(args, open_mode::open, [&](auto& client) -> outcome {
+    key_printer out{args, request.with_metadata};
+    auto cursor = list(client, request, *limit, out);
+    if (!cursor)
+      return fail(to_failure(cursor.error()));
+    out.finish(*cursor);
+    return out.damaged() ? exit_code::failed : exit_code::fine;
+  });
+}
+
+// -- verify -------------------------------------------------------------------
+
+/// What `verify` found out.
+class verification {
+public:
+  void add(const value& key, const expected<verify_reply>& reply) {
+    if (!reply && reply.error() == errc::not_found)
+      return; // erased or expired since it was listed
+    ++keys_;
+    if (reply)
+      bytes_ += reply->stored_size;
+    else
+      add_damage(key, reply.error());
+  }
+
+  bool damaged() const {
+    return !damage_.empty();
+  }
+
+  value summary() const {
+    return value::map({{value::keyword("keys"), keys_},
+                       {value::keyword("stored-bytes"), bytes_},
+                       {value::keyword("damaged"), value::vector(damage_)}});
+  }
+
+private:
+  void add_damage(const value& key, const error& err) {
+    print_message(describe(key) + ": " + err.message());
+    damage_.push_back(value::map(
+      {{value::keyword("key"), key},
+       {value::keyword("error"), value::keyword(to_string(err.code()))},
+       {value::keyword("cause"), err.message()}}));
+  }
+
+  uint64_t keys_ = 0;
+  uint64_t bytes_ = 0;
+  std::vector<value> damage_;
+};
+
+outcome run_verify(const invocation& args) {
+  return with_store(args, open_mode::open, [&](auto& client) -> outcome {
+    verification found;
+    pipeline<verify_request, value> checks{
+      client, [&found](auto& key, auto reply) { found.add(key, reply); }};
+    auto check = [&checks](key_entry& x) -> expected<void> {
+      checks.send(x.key, verify_request{x.key});
+      return {};
+    };
+    auto listed = client.for_each_key({}, check);
+    checks.finish();
+    print_value(args, found.summary());
+    if (!listed)
+      return fail(exit_code::failed, "the listing of the keys broke off: "
+                                       + listed.error().message());
+    return found.damaged() ? exit_code::failed : exit_code::fine;
+  });
+}
+
+constexpr const char* keys_examples =
+  R"(  larder keys --prefix user/
+  larder keys --prefix :config/ --long
+  larder keys --limit 100 --after CURSOR)";
+
+} // namespace
+
+std::vector<command> listing_commands() {
+  return {
+    {"keys",
+     "Print the keys, one per line",
+     "",
+     0,
+     0,
+     {{"--prefix", "P",
+       "Only keys that start with P: strings, or keywords if P starts with :"},
+      {"--limit", "N",
+       "At most so many; the last line on standard error is "
+       "then: next CURSOR"},
+      {"--after", "CURSOR", "Go on where an earlier listing was cut"},
+      {"--long", "", "Print the metadata of each key"}},
+     keys_examples,
+     run_keys},
+    {"verify",
+     "Read everything that is stored and check it",
+     "",
+     0,
+     0,
+     {},
+     "  larder verify",
+     run_verify},
+  };
+}
+
+} // namespace larder::cli

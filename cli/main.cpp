@@ -1,0 +1,64 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "command_line.hpp"
+#include "output.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace {
+
+using namespace larder::cli;
+
+std::vector<command> all_commands() {
+  std::vector<command> res;
+  auto add = [&res](std::vector<command> xs) {
+    std::move(xs.begin(), xs.end(), std::back_inserter(res));
+  };
+  add(value_commands());
+  add(binary_commands());
+  add(listing_commands());
+  add(import_commands());
+  add(export_commands());
+  add(administration_commands());
+  add(serving_commands());
+  add(keyring_commands());
+  return res;
+}
+
+outcome run(std::vector<std::string> words) {
+  auto commands = all_commands();
+  auto parsed = parse_command_line(commands, std::move(words));
+  if (!parsed)
+    return fail(std::move(parsed.error()));
+  if (parsed->selected == nullptr) {
+    print_text(parsed->text);
+    return exit_code::fine;
+  }
+  return parsed->selected->run(parsed->args);
+}
+
+/// What may still throw is a bug or a lack of memory; the user cannot do
+/// anything with the text of the exception.
+outcome run_safely(std::vector<std::string> words) {
+  try {
+    return run(std::move(words));
+  } catch (const std::bad_alloc&) {
+    return fail(exit_code::failed, "out of memory");
+  } catch (...) {
+    return fail(exit_code::failed, "internal error: please report it");
+  }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  auto res = run_safely({argv + std::min(argc, 1), argv + argc});
+  auto flushed = flush_output();
+  if (res && !flushed)
+    res = fail(std::move(flushed.error()));
+  if (!res)
+    print_message(res.error().message);
+  return static_cast<int>(res ? *res : res.error().code);
+}

@@ -1,0 +1,72 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Keeps several requests under way at the same time.
+
+#pragma once
+
+#include "larder/blocking_client.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <future>
+#include <utility>
+
+namespace larder::cli {
+
+/// Sends requests and hands their replies on in the order of the requests, each
+/// with the mark it was sent with. Bounded by the number of requests and by
+/// their weight (bytes, or whatever the caller counts).
+template <class Request, class Mark>
+class pipeline {
+public:
+  using reply_type = expected<typename Request::reply_type>;
+
+  using handler = std::function<void(const Mark&, reply_type)>;
+
+  pipeline(blocking_client& client, handler f)
+    : client_(client), handle_(std::move(f)) {
+    // nop
+  }
+
+  /// Sends a request; waits for earlier ones if too much is under way.
+  void send(Mark mark, Request request, size_t weight = 0) {
+    while (!pending_.empty()
+           && (pending_.size() >= max_pending || weight_ + weight > max_weight))
+      receive();
+    weight_ += weight;
+    pending_.push_back(
+      {std::move(mark), weight, client_.async(std::move(request))});
+  }
+
+  /// Waits for everything under way.
+  void finish() {
+    while (!pending_.empty())
+      receive();
+  }
+
+private:
+  static constexpr size_t max_pending = 256;
+  static constexpr size_t max_weight = size_t{32} << 20;
+
+  struct item {
+    Mark mark;
+    size_t weight;
+    std::future<reply_type> reply;
+  };
+
+  void receive() {
+    auto x = std::move(pending_.front());
+    pending_.pop_front();
+    weight_ -= x.weight;
+    handle_(x.mark, x.reply.get());
+  }
+
+  blocking_client& client_;
+  handler handle_;
+  std::deque<item> pending_;
+  size_t weight_ = 0;
+};
+
+} // namespace larder::cli
