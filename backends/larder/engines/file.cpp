@@ -46,7 +46,7 @@ public:
   }
 
   std::string name() const override {
-    return "file:" + state_->config.dir;
+    return to_string(uri{"file", {}, state_->config.dir, {}});
   }
 
   std::vector<commit_outcome> commit(std::span<mutation> batch) override {
@@ -68,20 +68,28 @@ public:
   }
 
   expected<list_page> list(const list_request& request) override {
-    return list_files(*state_, request);
+    try {
+      return list_files(*state_, request);
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override {
     if (auto ok = check_key(key); !ok)
       return fail(ok.error());
-    return file_staged_blob::make(state_, key, prefix_size);
+    try {
+      return file_staged_blob::make(state_, key, prefix_size);
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
   }
 
 private:
   read_outcome read_one(const read_request& request) {
-    auto name = name_of(request.key);
     try {
+      auto name = name_of(request.key);
       return read_blob(*state_->ops, state_->path(name), name.is_long, request);
     } catch (const std::bad_alloc&) {
       return fail(out_of_memory());
