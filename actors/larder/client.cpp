@@ -196,7 +196,9 @@ client::client(caf::event_based_actor* self, caf::actor store,
 }
 
 client::~client() {
-  // nop
+  // The actor system would wait for the timer to run down.
+  if (state_->timer)
+    detail::anon_send_exit(state_->timer, caf::exit_reason::user_shutdown);
 }
 
 size_t client::pending() const noexcept {
