@@ -6,8 +6,10 @@
 #include "larder/internal/context.hpp"
 #include "larder/internal/store_actor.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 namespace larder {
 
@@ -65,18 +67,35 @@ expected<chain_config> take_chain(uri& where, const plugins& with) {
   return result;
 }
 
+/// Opens a store, or creates it if there is none. Another process may be doing
+/// the same: it locks the store for as long as that takes.
+expected<std::unique_ptr<backend>> open_or_create(const engine& impl,
+                                                  const uri& where) {
+  constexpr auto pause = std::chrono::milliseconds{10};
+  auto patience = 100;
+  for (;;) {
+    auto result = impl.open(where);
+    if (!result && result.error() == errc::not_found)
+      result = impl.create(where);
+    auto in_between = !result
+                      && (result.error() == errc::already_exists
+                          || result.error() == errc::locked);
+    if (!in_between || --patience == 0)
+      return result;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 expected<std::unique_ptr<backend>>
 open_engine(const engine& impl, const uri& where, open_mode mode) {
-  if (mode == open_mode::create)
-    return impl.create(where);
-  auto result = impl.open(where);
-  if (mode == open_mode::open || result || result.error() != errc::not_found)
-    return result;
-  result = impl.create(where);
-  // Another process may have been quicker.
-  if (!result && result.error() == errc::already_exists)
-    return impl.open(where);
-  return result;
+  switch (mode) {
+    case open_mode::open:
+      return impl.open(where);
+    case open_mode::create:
+      return impl.create(where);
+    default:
+      return open_or_create(impl, where);
+  }
 }
 
 /// Parses a URI and finds its engine.
