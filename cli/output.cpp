@@ -63,6 +63,8 @@ void print_message(std::string_view message) {
 }
 
 void print_notice(std::string_view line) {
+  // In this order, should both go to the same place.
+  std::fflush(stdout);
   write_to(stderr, std::string{line} + "\n");
 }
 
