@@ -4,6 +4,7 @@
 #include "larder/functions.hpp"
 
 #include "larder/internal/arithmetic.hpp"
+#include "larder/limits.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
@@ -214,8 +215,7 @@ expected<value> dissoc(const value* old, arguments args) {
   return result;
 }
 
-/// Maps merge entry by entry; anything else replaces. The nesting of values is
-/// bounded, so is the depth of calls.
+/// Maps merge entry by entry; anything else replaces.
 value merge_deep(value into, const value& from) {
   if (!into.is(kind::map) || !from.is(kind::map))
     return from;
@@ -234,6 +234,8 @@ expected<value> merge(const value* old, arguments args) {
   for (auto& x : args) {
     if (!x.is(kind::map))
       return wrong_kind(x, "a map");
+    if (x.depth() > limits{}.max_depth)
+      return fail(errc::limit_exceeded, "a map is nested too deeply to merge");
     result = merge_deep(std::move(result), x);
   }
   return result;
@@ -334,6 +336,9 @@ function_registry::function_registry()
 }
 
 expected<void> function_registry::add(std::string name, named_function f) {
+  if (name.empty() || !f)
+    return fail(errc::invalid_argument,
+                "an update function needs a name and something to call");
   if (functions_.contains(name))
     return fail(errc::already_exists,
                 "there is an update function \"" + name + "\" already");

@@ -34,7 +34,8 @@ public:
   function_registry();
 
   /// Adds a function.
-  /// @returns `already_exists` if the name is taken
+  /// @returns `already_exists` if the name is taken, `invalid_argument` if it
+  ///          is empty or `f` is
   expected<void> add(std::string name, named_function f);
 
   /// @returns `unknown_function` with the names that are known

@@ -41,12 +41,16 @@ double to_real(const value& x) {
     case kind::real:
       return x.as_real();
     case kind::decimal: {
+      // The library's reading of text rounds correctly, unlike a division.
       auto& dec = x.as_decimal();
-      return dec.unscaled.convert_to<double>()
-             * std::pow(10.0, -static_cast<double>(dec.scale));
+      auto text = dec.unscaled.str() + "e"
+                  + std::to_string(-static_cast<int64_t>(dec.scale));
+      return std::strtod(text.c_str(), nullptr);
     }
+    case kind::big_integer:
+      return std::strtod(to_cpp_int(x).str().c_str(), nullptr);
     default:
-      return to_cpp_int(x).convert_to<double>();
+      return static_cast<double>(x.as_integer());
   }
 }
 
