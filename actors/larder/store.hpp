@@ -105,7 +105,8 @@ expected<void> destroy_store(std::string_view uri,
 /// Spawns the actors of a store and returns the one to talk to (messages.hpp).
 /// The store ends when it gets `close_request` (which answers once everything
 /// is finished and the engine is released) or an exit message (which answers
-/// what is under way with `closed`).
+/// what is under way with `closed`, or `unavailable` for changes that are being
+/// committed).
 caf::actor spawn_store(caf::actor_system& sys, store_config config);
 
 /// Opens (or creates) and spawns in one call.

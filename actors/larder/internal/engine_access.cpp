@@ -85,8 +85,10 @@ std::vector<read_outcome> read(store_context& ctx,
                                      [&] { return ctx.engine().read(items); });
 }
 
-expected<read_reply> read_range(store_context& ctx,
-                                const read_range_request& req) {
+namespace {
+
+expected<read_reply> try_read_range(store_context& ctx,
+                                    const read_range_request& req) {
   auto encoded = encode_key(req.key);
   if (!encoded)
     return fail(std::move(encoded.error()));
@@ -116,7 +118,21 @@ expected<read_reply> read_range(store_context& ctx,
                     meta.rev};
 }
 
-expected<verify_reply> verify(store_context& ctx, const verify_request& req) {
+/// How often what has been written meanwhile is read again.
+constexpr int max_attempts = 100;
+
+/// Calls `f` until it is not disturbed by a writer.
+template <class F>
+auto undisturbed(F f) {
+  for (auto i = 1;; ++i) {
+    auto result = f();
+    if (result || result.error() != errc::conflict || i == max_attempts)
+      return result;
+  }
+}
+
+expected<verify_reply> try_verify(store_context& ctx,
+                                  const verify_request& req) {
   auto encoded = encode_key(req.key);
   if (!encoded)
     return fail(std::move(encoded.error()));
@@ -134,6 +150,8 @@ expected<verify_reply> verify(store_context& ctx, const verify_request& req) {
       return fail(std::move(reader.error()));
     if (auto ok = reader->verify(); !ok)
       return fail(std::move(ok.error()));
+    if (reader->meta().expired(ctx.now()))
+      return fail(errc::not_found, "no such key: " + to_edn(req.key));
     return verify_reply{(*head)->blob_size, content_type::binary};
   }
   auto blob = read_one(ctx, {*encoded, blob_part::all, 0, 0, std::nullopt});
@@ -144,7 +162,36 @@ expected<verify_reply> verify(store_context& ctx, const verify_request& req) {
   auto doc = ctx.blobs().decode(*encoded, (*blob)->data);
   if (!doc)
     return fail(std::move(doc.error()));
+  if (doc->meta.expired(ctx.now()))
+    return fail(errc::not_found, "no such key: " + to_edn(req.key));
   return verify_reply{(*blob)->blob_size, doc->meta.type};
+}
+
+/// Checks header and metadata, whatever part of the blob is there.
+expected<metadata> checked_metadata(store_context& ctx, const std::string& key,
+                                    const blob_view& blob) {
+  auto result = ctx.blobs().decode_metadata(key, blob.data);
+  if (result || blob.data.size() == blob.blob_size)
+    return result;
+  auto more = read_one(ctx, {key, blob_part::metadata, 0, 0, std::nullopt});
+  if (!more)
+    return fail(std::move(more.error()));
+  if (!*more)
+    return fail(errc::not_found, "the key was erased");
+  return ctx.blobs().decode_metadata(key, (*more)->data);
+}
+
+} // namespace
+
+expected<read_reply> read_range(store_context& ctx,
+                                const read_range_request& req) {
+  if (req.pinned)
+    return try_read_range(ctx, req);
+  return undisturbed([&] { return try_read_range(ctx, req); });
+}
+
+expected<verify_reply> verify(store_context& ctx, const verify_request& req) {
+  return undisturbed([&] { return try_verify(ctx, req); });
 }
 
 expected<list_keys_reply> list_keys(store_context& ctx,
@@ -185,14 +232,15 @@ expected<list_keys_reply> list_keys(store_context& ctx,
       entry.damage = to_string(item.blob.error());
     } else if (auto hdr = header::decode(item.blob->data); !hdr) {
       entry.damage = to_string(hdr.error());
-    } else if (hdr->expired(now)) {
-      continue;
-    } else if (req.with_metadata) {
-      auto meta = ctx.blobs().decode_metadata(item.key, item.blob->data);
-      if (meta)
-        entry.meta = std::move(*meta);
-      else
+    } else if (req.with_metadata || hdr->expired(now)) {
+      // A header is not believed when it says that its key is not to be seen.
+      auto meta = checked_metadata(ctx, item.key, *item.blob);
+      if (meta ? meta->expired(now) : meta.error() == errc::not_found)
+        continue;
+      if (!meta)
         entry.damage = to_string(meta.error());
+      else if (req.with_metadata)
+        entry.meta = std::move(*meta);
     }
     result.entries.push_back(std::move(entry));
   }

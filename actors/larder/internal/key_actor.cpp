@@ -210,7 +210,8 @@ public:
   }
 
   knowledge needs() const noexcept override {
-    return knowledge::existence;
+    // Not the header alone, whose expiry nothing has verified.
+    return knowledge::metadata;
   }
 
   bool is_mutation() const noexcept override {
@@ -324,6 +325,7 @@ struct key_actor_state {
   caf::actor writer;
   std::vector<caf::actor> readers;
   size_t next_reader = 0;
+  size_t forwarded = 0; ///< reads that a reader has not answered
   bool flushing = false;
   bool closing = false;
   std::optional<promise<drain_reply>> drained;
@@ -377,9 +379,19 @@ struct key_actor_state {
     auto result = answer.handle();
     auto forward = [this](read_range_request r, promise<read_reply> p) {
       auto shared = std::make_shared<promise<read_reply>>(std::move(p));
+      ++forwarded;
       detail::request(self, reader(), std::move(r))
-        .then([shared](const read_reply& x) { shared->deliver(x); },
-              [shared](const caf::error& e) { shared->fail(to_error(e)); });
+        .then(
+          [this, shared](const read_reply& x) {
+            --forwarded;
+            shared->deliver(x);
+            check_drained();
+          },
+          [this, shared](const caf::error& e) {
+            --forwarded;
+            shared->fail(to_error(e));
+            check_drained();
+          });
     };
     execute(std::make_unique<ranged_read>(std::move(req), std::move(answer),
                                           *stats, std::move(forward)));
@@ -465,7 +477,7 @@ struct key_actor_state {
   // -- shutting down ----------------------------------------------------------
 
   void check_drained() {
-    if (drained && keys->idle()) {
+    if (drained && keys->idle() && forwarded == 0) {
       drained->deliver(drain_reply{});
       drained.reset();
     }

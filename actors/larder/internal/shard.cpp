@@ -6,6 +6,7 @@
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -24,6 +25,13 @@ constexpr int max_attempts = 100;
 } // namespace
 
 // -- slots --------------------------------------------------------------------
+
+/// An operation in a slot.
+struct shard::queued {
+  operation_ptr op;
+  uint64_t arrival;
+  bool changed = false; ///< by `apply`
+};
 
 /// A key that something waits for.
 struct shard::slot {
@@ -53,11 +61,20 @@ struct shard::slot {
   bool committing = false;
   int attempts = 0;
 
+  /// Numbers operations. What the engine has been asked last is news to those
+  /// up to `covered` once it has been `asked`; before that, to all.
+  uint64_t arrivals = 0;
+  uint64_t covered = 0;
+  bool asked = false;
+
+  /// How many of the waiting operations go into commits of their own.
+  size_t alone = 0;
+
   /// Not yet applied; applied and part of the commit under way (or dependent on
   /// it); applied and part of the next one.
-  std::deque<operation_ptr> waiting;
-  std::vector<operation_ptr> in_commit;
-  std::vector<operation_ptr> next;
+  std::deque<queued> waiting;
+  std::vector<queued> in_commit;
+  std::vector<queued> next;
 
   bool idle() const noexcept {
     return !committing && !loading && waiting.empty() && next.empty();
@@ -71,8 +88,16 @@ shard::shard(context_ptr ctx, actor_statistics& stats)
   fill_random(std::span{next_revision_.data}.first(8));
 }
 
+/// Operations answer `closed` when they are destroyed.
 shard::~shard() {
-  // nop
+  error in_doubt{errc::unavailable,
+                 "the store ended during a commit: the change may or may not "
+                 "have been made"};
+  for (auto& [key, s] : slots_)
+    if (s->committing)
+      for (auto& x : s->in_commit)
+        if (x.changed)
+          x.op->fail(in_doubt);
 }
 
 revision shard::mint() {
@@ -121,6 +146,13 @@ const entry* shard::peek(const value& key, knowledge needs) {
 void shard::execute(operation_ptr op) {
   auto& cfg = ctx_->config();
   auto cost = op->cost();
+  if (cost > cfg.max_pending_bytes) {
+    op->fail(error{
+      errc::limit_exceeded,
+      "an operation of " + std::to_string(cost) + " bytes never fits, at most "
+        + std::to_string(cfg.max_pending_bytes) + " may be under way"});
+    return;
+  }
   if (pending_operations_ >= cfg.max_pending_operations
       || pending_bytes_ + cost > cfg.max_pending_bytes) {
     stats_.overloaded.add();
@@ -160,7 +192,7 @@ void shard::execute(operation_ptr op) {
   }
   ++pending_operations_;
   pending_bytes_ += cost;
-  s->waiting.push_back(std::move(op));
+  s->waiting.push_back({std::move(op), ++s->arrivals});
   advance(*s);
   retire(key);
 }
@@ -181,7 +213,8 @@ void shard::finish(operation_ptr op, const error& err) {
 /// goes on if that is done (or has failed) at once.
 void shard::advance(slot& s) {
   while (!s.loading) {
-    while (!s.waiting.empty() && apply_next(s)) {
+    while (!s.waiting.empty() && (s.alone == 0 || s.next.empty())
+           && apply_next(s)) {
       // nop
     }
     if (s.committing || s.loading || s.next.empty())
@@ -194,7 +227,7 @@ void shard::advance(slot& s) {
 
 /// Applies the first waiting operation. Returns false if it must wait.
 bool shard::apply_next(slot& s) {
-  auto& op = *s.waiting.front();
+  auto& op = *s.waiting.front().op;
   auto quiet = !s.committing && s.next.empty();
   if (!s.known || *s.known < op.needs()) {
     // What has been applied since may have made everything known.
@@ -207,27 +240,50 @@ bool shard::apply_next(slot& s) {
       return false;
     }
   }
+  auto damaged = s.damage && quiet && op.needs() != knowledge::existence;
+  auto changed = !damaged && op.apply(s.current, context_of(s));
+  if (!changed && s.next.empty() && outdated(s)) {
+    if (!s.committing)
+      recheck(s);
+    return false;
+  }
   auto first = std::move(s.waiting.front());
   s.waiting.pop_front();
-  if (s.damage && quiet && first->needs() != knowledge::existence) {
-    finish(std::move(first), *s.damage);
-    return true;
-  }
-  auto changed = first->apply(s.current, context_of(s));
-  if (changed || !s.next.empty()) {
+  first.changed = changed;
+  if (s.alone > 0)
+    --s.alone;
+  if (damaged)
+    finish(std::move(first.op), *s.damage);
+  else if (changed || !s.next.empty())
     s.next.push_back(std::move(first));
-  } else if (s.committing) {
+  else if (s.committing)
     s.in_commit.push_back(std::move(first));
-  } else {
-    finish(std::move(first));
-  }
+  else
+    finish(std::move(first.op));
   return true;
+}
+
+/// Whether another process may have written, before the first waiting operation
+/// was asked for, what is not known here. A change is fenced by its commit; an
+/// answer without one must be looked up.
+bool shard::outdated(const slot& s) const {
+  return ctx_->shared() && s.asked && s.waiting.front().arrival > s.covered;
+}
+
+/// Looks whether what is known is still so.
+void shard::recheck(slot& s) {
+  auto needs = s.waiting.front().op->needs();
+  if (!s.damage && s.known && *s.known != knowledge::existence)
+    s.candidate = std::move(s.durable);
+  s.known.reset();
+  start_load(s, needs);
 }
 
 // -- loading ------------------------------------------------------------------
 
 void shard::start_load(slot& s, knowledge needs) {
   s.loading = needs;
+  s.asked = false;
   read_request req;
   req.key = s.encoded;
   if (s.candidate || needs == knowledge::existence) {
@@ -254,8 +310,8 @@ void shard::loaded(const value& key, read_outcome outcome) {
     // The engine could not tell: that is the answer to all who wait.
     auto err = outcome.error().with_context(to_edn(key));
     auto waiting = std::exchange(s.waiting, {});
-    for (auto& op : waiting)
-      finish(std::move(op), err);
+    for (auto& x : waiting)
+      finish(std::move(x.op), err);
     retire(key);
     return;
   }
@@ -301,15 +357,17 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
   auto again = [&](blob_part part, knowledge needs) {
     needs_more = true;
     s.loading = needs;
+    s.asked = false;
     s.loading_part = part;
     work_.loads.push_back({s.encoded, part, 0, 0, std::nullopt});
     work_.load_keys.push_back(s.key);
   };
   if (s.loading_part == blob_part::header) {
-    // Whether the key has expired is a matter of its existence.
+    // An expiry makes a key absent: not before its checksum is verified.
     if (hdr->expiry != 0)
-      s.durable.meta.expiry = hdr->expiry;
-    s.known = knowledge::existence;
+      again(blob_part::metadata, knowledge::existence);
+    else
+      s.known = knowledge::existence;
     return {};
   }
   auto binary = hdr->has(header::flag_binary);
@@ -343,19 +401,28 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
 void shard::start_commit(slot& s) {
   s.in_flight = s.current;
   s.in_commit = std::exchange(s.next, {});
-  if (!s.in_flight.present && !s.durable.present) {
+  if (!s.in_flight.present && !s.durable.present && !ctx_->shared()) {
     // Made and erased before anything was written: nothing to do.
     complete_commit(s);
     return;
   }
+  auto changes = static_cast<size_t>(
+    std::count_if(s.in_commit.begin(), s.in_commit.end(),
+                  [](const queued& x) { return x.changed; }));
   auto mut = make_mutation(s);
+  if (!mut && changes > 1) {
+    // One of them asks for what cannot be stored: the others must not suffer.
+    s.alone = s.in_commit.size();
+    retry(s);
+    return;
+  }
   if (!mut) {
     commit_failed(s, mut.error().with_context(to_edn(s.key)));
     return;
   }
   s.committing = true;
-  if (s.in_commit.size() > 1)
-    stats_.combined.add(s.in_commit.size() - 1);
+  s.asked = false;
+  stats_.combined.add(changes - 1);
   work_.commits.push_back(std::move(*mut));
   work_.commit_keys.push_back(s.key);
 }
@@ -435,8 +502,8 @@ void shard::complete_commit(slot& s) {
   s.durable.new_blob.reset();
   s.durable.new_stream.reset();
   auto done = std::exchange(s.in_commit, {});
-  for (auto& op : done)
-    finish(std::move(op));
+  for (auto& x : done)
+    finish(std::move(x.op));
 }
 
 /// Everything applied since the last durable state goes back to where it waits,
@@ -454,38 +521,34 @@ void shard::retry(slot& s) {
   cache_.erase(s.key);
 }
 
-/// The mutations of the commit fail; what only looked at their effect, or came
+/// The changes of the commit fail; what only looked at their effect, or came
 /// after them, is done again on what the engine really holds.
 void shard::commit_failed(slot& s, const error& err) {
   cache_.erase(s.key);
   s.attempts = 0;
-  std::vector<operation_ptr> failed;
-  std::vector<operation_ptr> observers;
-  for (auto& op : s.in_commit)
-    (op->is_mutation() ? failed : observers).push_back(std::move(op));
+  std::vector<queued> failed;
+  std::vector<queued> observers;
+  for (auto& x : s.in_commit)
+    (x.changed ? failed : observers).push_back(std::move(x));
   s.in_commit = std::move(observers);
   retry(s);
-  for (auto& op : failed)
-    finish(std::move(op), err);
+  for (auto& x : failed)
+    finish(std::move(x.op), err);
 }
 
-// -- work and shutdown --------------------------------------------------------
+// -- work ---------------------------------------------------------------------
 
 engine_work shard::take_work() {
-  return std::exchange(work_, {});
-}
-
-void shard::fail_all(const error& err) {
-  auto slots = std::exchange(slots_, {});
-  work_ = {};
-  for (auto& [key, s] : slots) {
-    for (auto& op : s->in_commit)
-      finish(std::move(op), err);
-    for (auto& op : s->next)
-      finish(std::move(op), err);
-    for (auto& op : s->waiting)
-      finish(std::move(op), err);
-  }
+  auto result = std::exchange(work_, {});
+  if (!ctx_->shared())
+    return result;
+  for (auto* keys : {&result.load_keys, &result.commit_keys})
+    for (auto& key : *keys) {
+      auto& s = *slots_.at(key);
+      s.asked = true;
+      s.covered = s.arrivals;
+    }
+  return result;
 }
 
 } // namespace larder::internal

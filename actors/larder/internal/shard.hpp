@@ -68,15 +68,15 @@ public:
     return slots_.empty();
   }
 
-  /// Answers everything that is under way with `err`.
-  void fail_all(const error& err);
-
 private:
+  struct queued;
   struct slot;
 
   slot& make_slot(const value& key);
   void advance(slot& s);
   bool apply_next(slot& s);
+  bool outdated(const slot& s) const;
+  void recheck(slot& s);
   void start_load(slot& s, knowledge needs);
   void start_commit(slot& s);
   expected<mutation> make_mutation(slot& s);

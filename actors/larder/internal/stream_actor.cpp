@@ -131,7 +131,7 @@ struct stream_state {
   caf::result<append_stream_reply> append(const append_stream_request& req) {
     ++activity;
     auto result = add(req);
-    if (!result)
+    if (!result && !committing)
       end();
     return to_result(std::move(result));
   }
@@ -179,7 +179,8 @@ struct stream_state {
   caf::result<put_reply> close() {
     ++activity;
     if (auto ok = finish(); !ok) {
-      end();
+      if (!committing)
+        end();
       return to_caf(ok.error());
     }
     committing = true;
