@@ -46,6 +46,12 @@ struct client::state : std::enable_shared_from_this<client::state> {
     // nop
   }
 
+  ~state() {
+    // Its delay would keep the timer, and so the actor system, from ending.
+    if (timer)
+      detail::anon_send_exit(timer, caf::exit_reason::user_shutdown);
+  }
+
   caf::event_based_actor* self;
   caf::actor store;
   client_options options;
@@ -118,7 +124,7 @@ struct client::state : std::enable_shared_from_this<client::state> {
           },
           [weak, id, shared](const caf::error& err) {
             if (auto st = weak.lock(); st && st->answered(id))
-              (*shared)(fail(to_error(err)));
+              (*shared)(fail(st->translate(err)));
           });
     };
     if (ready && waiting.empty() && in_flight < options.window)
@@ -126,6 +132,13 @@ struct client::state : std::enable_shared_from_this<client::state> {
     else
       waiting.emplace_back(id, std::move(transmit));
     start_ticking();
+  }
+
+  error translate(const caf::error& err) const {
+    // An actor of this process that has ended has not taken the request up.
+    if (!routes.empty() && err == caf::sec::request_receiver_down)
+      return {errc::closed, "the store has ended"};
+    return to_error(err);
   }
 
   /// Returns whether anybody still waits for this answer.
