@@ -28,7 +28,14 @@ bool from_integer(uint8_t in, errc& out);
 #if LARDER_CAF_1
 template <class Inspector>
 bool inspect(Inspector& f, errc& x) {
-  return caf::default_enum_inspect(f, x);
+  if (f.has_human_readable_format()) {
+    auto get = [&x] { return std::string{to_string(x)}; };
+    auto set = [&x](const std::string& str) { return from_string(str, x); };
+    return f.apply(get, set);
+  }
+  auto get = [&x] { return static_cast<uint8_t>(x); };
+  auto set = [&x](uint8_t code) { return from_integer(code, x); };
+  return f.apply(get, set);
 }
 #endif
 

@@ -32,7 +32,6 @@
 #include "caf/typed_response_promise.hpp"
 #if LARDER_CAF_1
 #  include "caf/anon_mail.hpp"
-#  include "caf/default_enum_inspect.hpp"
 #  include "caf/init_global_meta_objects.hpp"
 #endif
 

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 namespace larder::detail {
 
@@ -116,11 +117,22 @@ protected:
   }
 
 private:
+  caf::mailbox_element_ptr make_answer(const caf::mailbox_element& what,
+                                       caf::message content) {
+    auto self = caf::actor_cast<caf::strong_actor_ptr>(this);
+    auto id = what.mid.response_id();
+#if LARDER_CAF_1
+    return caf::make_mailbox_element(self, id, std::move(content));
+#else
+    return caf::make_mailbox_element(self, id, {}, std::move(content));
+#endif
+  }
+
   template <class Context>
   void refuse(const caf::mailbox_element& what, Context* ctx) {
     if (what.sender && what.mid.is_request())
-      what.sender->enqueue(ctrl(), what.mid.response_id(),
-                           caf::make_message(refusal()), ctx);
+      what.sender->enqueue(make_answer(what, caf::make_message(refusal())),
+                           ctx);
   }
 };
 
