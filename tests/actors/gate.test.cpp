@@ -119,7 +119,7 @@ TEST_CASE("no exit message of a peer ends a gate") {
   besieged net;
   for (auto reason :
        {caf::exit_reason::kill, caf::exit_reason::user_shutdown,
-        caf::exit_reason::unhandled_exception, caf::exit_reason::normal})
+        caf::exit_reason::remote_link_unreachable, caf::exit_reason::normal})
     caf::anon_send_exit(net.gate, reason);
   net.self->send_exit(net.gate, caf::exit_reason::kill);
   net.check_alive();

@@ -73,8 +73,9 @@ public:
 
   expected<reply> get() {
     expected<reply> result = fail(errc::internal, "no answer");
-    id_->receive([&](const reply& x) { result = x; },
-                 [&](const caf::error& x) { result = fail(to_error(x)); });
+    std::move(*id_).receive(
+      [&](const reply& x) { result = x; },
+      [&](const caf::error& x) { result = fail(to_error(x)); });
     return result;
   }
 
