@@ -89,38 +89,45 @@ std::strong_ordering order(const boost::multiprecision::cpp_int& x,
                    : std::strong_ordering::equal;
 }
 
-/// Compares by numeric value without building huge powers of ten: equal signs
-/// and equal magnitudes (number of digits minus scale) are needed before the
-/// scales are aligned, so the shift is at most the number of digits.
+/// Estimates log10 of the size of a decimal other than zero: off by less
+/// than 1.
+double magnitude_of(const decimal& x) {
+  constexpr double log10_of_2 = 0.30102999566398120;
+  boost::multiprecision::cpp_int size = abs(x.unscaled);
+  auto bits = static_cast<double>(boost::multiprecision::msb(size));
+  return bits * log10_of_2 - x.scale;
+}
+
+/// Compares sizes exactly. Scales are aligned only if the magnitudes are close,
+/// so the numbers grow by no more digits than they have.
+std::strong_ordering order_sizes(const decimal& x, const decimal& y) {
+  auto distance = magnitude_of(x) - magnitude_of(y);
+  if (distance < -1.0)
+    return std::strong_ordering::less;
+  if (distance > 1.0)
+    return std::strong_ordering::greater;
+  boost::multiprecision::cpp_int xs = abs(x.unscaled);
+  boost::multiprecision::cpp_int ys = abs(y.unscaled);
+  auto diff
+    = static_cast<unsigned>(std::abs(static_cast<int64_t>(x.scale) - y.scale));
+  boost::multiprecision::cpp_int factor
+    = pow(boost::multiprecision::cpp_int{10}, diff);
+  if (x.scale < y.scale)
+    xs *= factor;
+  else
+    ys *= factor;
+  return order(xs, ys);
+}
+
+/// Compares by size, equal sizes by scale.
 std::strong_ordering order(const decimal& x, const decimal& y) {
   auto sign = x.unscaled.sign() <=> y.unscaled.sign();
   if (sign != 0)
     return sign;
   if (x.unscaled.is_zero())
     return x.scale <=> y.scale;
-  auto negative = x.unscaled.sign() < 0;
-  boost::multiprecision::cpp_int xs = abs(x.unscaled);
-  boost::multiprecision::cpp_int ys = abs(y.unscaled);
-  auto digits = [](const boost::multiprecision::cpp_int& n) {
-    return static_cast<int64_t>(n.str().size());
-  };
-  auto magnitude = (digits(xs) - x.scale) <=> (digits(ys) - y.scale);
-  if (magnitude == 0 && x.scale != y.scale) {
-    auto diff = static_cast<unsigned>(
-      std::abs(static_cast<int64_t>(x.scale) - y.scale));
-    boost::multiprecision::cpp_int factor
-      = pow(boost::multiprecision::cpp_int{10}, diff);
-    if (x.scale < y.scale)
-      xs *= factor;
-    else
-      ys *= factor;
-  }
-  if (magnitude == 0)
-    magnitude = order(xs, ys);
-  if (magnitude != 0)
-    return negative == (magnitude > 0) ? std::strong_ordering::less
-                                       : std::strong_ordering::greater;
-  return x.scale <=> y.scale;
+  auto sizes = x.unscaled.sign() < 0 ? order_sizes(y, x) : order_sizes(x, y);
+  return sizes != 0 ? sizes : x.scale <=> y.scale;
 }
 
 /// Maps doubles to integers of the same order: -NaN does not occur.

@@ -83,6 +83,19 @@ TEST_CASE("values are ordered totally") {
     }
 }
 
+TEST_CASE("decimals are ordered by size, whatever their scales") {
+  auto dec = [](const char* digits, int32_t scale) {
+    return value{decimal{boost::multiprecision::cpp_int{digits}, scale}};
+  };
+  CHECK(dec("99", 1) < dec("10", 0));
+  CHECK(dec("1", -3) > dec("99999", 2));
+  CHECK(dec("1", -3) < dec("100001", 2));
+  CHECK(dec("-99", 1) > dec("-10", 0));
+  CHECK(dec("1", -2'000'000'000) > dec("1", 2'000'000'000));
+  CHECK(dec("-1", -2'000'000'000) < dec("-1", 2'000'000'000));
+  CHECK(dec("9999999999999999999999", 21) < dec("10000000000000000000001", 21));
+}
+
 TEST_CASE("equal values have equal hashes and different ones differ") {
   auto xs = ascending();
   std::unordered_set<value> seen(xs.begin(), xs.end());
