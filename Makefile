@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 run: build/release/.built
 	build/release/examples/tour
 
-test: setup check-format
+test: setup check-format fuzz
 	cmake --preset debug
 	cmake --build --preset debug -j $(JOBS)
 	ctest --preset debug -j $(JOBS)
