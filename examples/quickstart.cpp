@@ -16,5 +16,5 @@ int main() {
   std::cout << "visit number " << larder::to_edn(visits.after) << '\n';
   db.put_in("user/7", {"address", "city"}, "London").value();
   std::cout << larder::to_edn(db.get("user/7").value()) << '\n';
-  db.close_store().value();
+  return db.close_store() ? 0 : 1;
 }
