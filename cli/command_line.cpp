@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <sstream>
 #include <utility>
 
 namespace larder::cli {
@@ -38,6 +39,24 @@ Exit codes: 0 fine, 1 not found, 2 wrong usage, 3 any other error,
 
 // -- help ---------------------------------------------------------------------
 
+constexpr size_t left_column = 30;
+constexpr size_t right_column = 80 - left_column;
+
+/// Breaks text into lines of the right column.
+std::string wrap(const std::string& text) {
+  std::istringstream words{text};
+  std::string res;
+  size_t used = 0;
+  for (std::string word; words >> word;) {
+    auto fits = used + 1 + word.size() <= right_column;
+    if (!res.empty())
+      res += fits ? ' ' : '\n';
+    used = fits ? used + 1 + word.size() : word.size();
+    res += word;
+  }
+  return res;
+}
+
 /// Shows the operands of a command the way they are written.
 class help_formatter : public CLI::Formatter {
 public:
@@ -49,6 +68,17 @@ public:
 
   std::string make_positionals(const CLI::App*) const override {
     return {};
+  }
+
+  std::string make_option_desc(const CLI::Option* opt) const override {
+    return wrap(opt->get_description());
+  }
+
+  std::string make_subcommand(const CLI::App* sub) const override {
+    std::stringstream out;
+    CLI::detail::format_help(out, sub->get_name(), wrap(sub->get_description()),
+                             left_column);
+    return out.str();
   }
 };
 
@@ -74,7 +104,7 @@ public:
     app_.footer(top_footer);
     app_.set_version_flag("--version", "larder " LARDER_VERSION,
                           "Print the version and exit");
-    app_.get_formatter()->column_width(30);
+    app_.get_formatter()->column_width(left_column);
     app_.fallthrough();
     add_value(app_, {"--store", "URI",
                      "Where the store is (default: $LARDER_STORE, or "

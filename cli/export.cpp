@@ -47,10 +47,13 @@ public:
   outcome run(const value& prefix) {
     list_keys_request request;
     request.prefix = prefix;
-    auto listed = client_.for_each_key(request, [this](key_entry& x) {
+    auto get = [this](key_entry& x) -> expected<void> {
+      if (output_failed())
+        return larder::fail(errc::io_error, "nobody takes the output");
       gets_.send(x.key, get_request{x.key, {}, {}});
-      return expected<void>{};
-    });
+      return {};
+    };
+    auto listed = client_.for_each_key(request, get);
     gets_.finish();
     if (!listed)
       return fail(exit_code::failed, "the listing of the keys broke off: "

@@ -97,6 +97,8 @@ expected<std::string> list(blocking_client& client, list_keys_request request,
       return larder::fail(std::move(page.error()));
     for (auto& x : page->entries)
       out.print(x);
+    if (output_failed())
+      return larder::fail(errc::io_error, "nobody takes the output");
     limit -= page->entries.size();
     request.after = page->next;
     if (request.after.empty())

@@ -78,6 +78,10 @@ std::string describe(const value& key) {
   return res.substr(0, end) + "…";
 }
 
+bool output_failed() {
+  return std::ferror(stdout) != 0;
+}
+
 result<void> flush_output() {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)

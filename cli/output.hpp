@@ -33,6 +33,10 @@ void print_notice(std::string_view line);
 /// Returns the text of a key for messages, shortened if need be.
 std::string describe(const value& key);
 
+/// Returns whether something could not be printed on standard output: whoever
+/// has much to print may as well stop.
+bool output_failed();
+
 /// Makes sure that standard output has everything.
 result<void> flush_output();
 
