@@ -87,6 +87,19 @@ class PlainText(RemoteTest):
         self.assertIn(":id #uuid", self.there("info"))
         self.assertTrue(self.there("stats").startswith("{"))
 
+    def test_an_export_that_nobody_takes_ends(self):
+        self.there("put", "k", "-", stdin="x" * 1_000_000)
+        with subprocess.Popen(
+                [LARDER, "--store", self.remote, "export"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                cwd=self.folder) as process:
+            process.stdout.close()
+            message = process.stderr.read().decode()
+        self.assertIn(process.returncode, (FAILED, -signal.SIGPIPE))
+        if message:
+            self.assert_message(message)
+        self.assertEqual(self.there("exists", "k"), "true")
+
     def test_what_makes_no_sense_from_afar_is_refused(self):
         self.fails(USAGE, "create", store=self.remote)
         self.fails(USAGE, "destroy", "--yes", store=self.remote)

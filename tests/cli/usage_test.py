@@ -192,12 +192,14 @@ class Administration(LarderTest):
 
     def test_what_cannot_be_printed_is_an_error(self):
         self.larder("put", "k", "v")
-        with open("/dev/full", "wb") as full:
-            res = subprocess.run(
-                [LARDER, "--store", self.store, "get", "k"], stdout=full,
-                stderr=subprocess.PIPE, cwd=self.folder, check=False)
-        self.assertEqual(res.returncode, FAILED)
-        self.assert_message(res.stderr.decode())
+        for command in ("get k", "keys", "export", "--json keys", "--help"):
+            with open("/dev/full", "wb") as full:
+                res = subprocess.run(
+                    [LARDER, "--store", self.store, *command.split()],
+                    stdout=full, stderr=subprocess.PIPE, cwd=self.folder,
+                    check=False)
+            self.assertEqual(res.returncode, FAILED, command)
+            self.assert_message(res.stderr.decode())
 
 
 if __name__ == "__main__":
