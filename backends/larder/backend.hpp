@@ -153,6 +153,10 @@ struct precondition {
 
 /// A blob that is being written piece by piece and not yet visible. Destroying
 /// it uncommitted discards it. One thread at a time.
+///
+/// A commit that answers `precondition_failed`, `conflict` or `limit_exceeded`
+/// leaves the blob as it was: it may be given another prefix and be committed
+/// again. After success and after other errors it can only be destroyed.
 class staged_blob {
 public:
   virtual ~staged_blob() = default;
@@ -160,7 +164,8 @@ public:
   /// Adds bytes behind those added before (the first go behind the prefix).
   virtual expected<void> append(bytes_view data) = 0;
 
-  /// Fills in the prefix, exactly as many bytes as `stage` was told.
+  /// Fills in the prefix, exactly as many bytes as `stage` was told. The last
+  /// one before the commit counts.
   virtual expected<void> set_prefix(bytes_view data) = 0;
 };
 

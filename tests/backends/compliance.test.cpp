@@ -637,6 +637,43 @@ struct staged_too_short : backend_wrapper {
   }
 };
 
+/// Takes no other prefix after the first commit, however that ends.
+struct staged_once : backend_wrapper {
+  using backend_wrapper::backend_wrapper;
+
+  struct once : staged_blob {
+    expected<void> append(bytes_view data) override {
+      return inner->append(data);
+    }
+
+    expected<void> set_prefix(bytes_view data) override {
+      if (spent)
+        return fail(errc::invalid_argument, "spent");
+      return inner->set_prefix(data);
+    }
+
+    std::shared_ptr<staged_blob> inner;
+    bool spent = false;
+  };
+
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override {
+    auto result = std::make_unique<once>();
+    result->inner = *inner().stage(key, prefix_size);
+    return result;
+  }
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    for (auto& x : batch)
+      if (auto* y = std::get_if<std::shared_ptr<staged_blob>>(&x.content)) {
+        auto& staged = static_cast<once&>(**y);
+        staged.spent = true;
+        *y = std::shared_ptr<staged_blob>{staged.inner};
+      }
+    return inner().commit(batch);
+  }
+};
+
 // -- faults of the life cycle -------------------------------------------------
 
 struct new_identity : backend_wrapper {
@@ -812,6 +849,7 @@ TEST_CASE("the suite catches an engine that lists wrongly") {
 TEST_CASE("the suite catches an engine that stages wrongly") {
   caught<leaks_staged>("discarded-staged-blobs-leave-nothing");
   caught<staged_too_short>("staged-blobs-are-whole");
+  caught<staged_once>("staged-blobs-survive-refusals");
   caught<declares<no_staging>>("staging-is-declared-or-refused");
 }
 

@@ -135,6 +135,41 @@ void staged_preconditions(trial& t) {
   t.expect_contents({{"a", second}}, "after conditional staged commits");
 }
 
+/// Refuses a staged blob in all ways, gives it another prefix, and commits it.
+void refuse_then_commit(trial& t, const std::string& key) {
+  constexpr size_t prefix_size = 64;
+  auto old = sample_blob(10);
+  t.must_put(key, old);
+  auto staged = stage(t, key, *sample_blob(200'000, 1), prefix_size, 30'000);
+  for (auto condition :
+       {precondition::absent(), precondition::matches(fresh_revision())})
+    t.expect_error(commit(t, key, staged, condition), errc::precondition_failed,
+                   "committing a staged blob against its precondition");
+  if (t.store().caps().atomic_batch) {
+    auto results
+      = t.commit({{key, staged, {}},
+                  {"missing", old, precondition::matches(fresh_revision())}});
+    t.expect_error(results[0], errc::conflict,
+                   "committing a staged blob beside one that is refused");
+  }
+  t.expect_content(key, old, "after refusing a staged blob");
+  auto blob = sample_blob(200'000, 1); // differs in the revision
+  t.require_value(staged->set_prefix(bytes_view{*blob}.first(prefix_size)),
+                  "setting another prefix after a refused commit");
+  t.require_value(
+    commit(t, key, staged, precondition::matches(revision_of(*old))),
+    "committing a staged blob that was refused before");
+  t.expect_content(key, blob, "after a refused staged blob was committed");
+}
+
+void staged_blobs_survive(trial& t) {
+  need_staging(t);
+  refuse_then_commit(t, "a");
+  refuse_then_commit(
+    t,
+    std::string(std::min<uint64_t>(t.store().caps().max_key_size, 500), 'k'));
+}
+
 void staged_among_others(trial& t) {
   need_staging(t);
   auto one = sample_blob(500, 1);
@@ -159,6 +194,7 @@ constexpr compliance_check checks[] = {
   {"staged-blobs-are-whole", staged_blobs_are_whole},
   {"discarded-staged-blobs-leave-nothing", discarding_leaves_nothing},
   {"staged-blobs-obey-preconditions", staged_preconditions},
+  {"staged-blobs-survive-refusals", staged_blobs_survive},
   {"staged-blobs-commit-among-others", staged_among_others},
 };
 
