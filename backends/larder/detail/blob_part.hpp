@@ -1,7 +1,8 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-/// What engines need to know of a blob: its revision and where its parts end.
+/// What engines need to know of a blob: its revision and where its parts end;
+/// and what all engines refuse.
 
 #pragma once
 
@@ -16,6 +17,16 @@ namespace larder::detail {
 inline bool has_revision(bytes_view head, const revision& x) {
   auto hdr = header::decode(head);
   return hdr && hdr->rev == x;
+}
+
+/// Refuses pages without keys and listings that read too much.
+inline expected<void> check_list_request(const list_request& x) {
+  if (x.limit == 0)
+    return fail(errc::invalid_argument, "a page has at least one key");
+  if (x.part > blob_part::metadata)
+    return fail(errc::invalid_argument,
+                "a listing reads no more than the metadata");
+  return {};
 }
 
 /// Returns the bytes of `blob` that `part` names. The metadata of a blob whose

@@ -1,6 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "larder/detail/blob_part.hpp"
 #include "larder/detail/file/handle.hpp"
 #include "larder/detail/file/list.hpp"
 #include "larder/detail/file/read.hpp"
@@ -51,7 +52,7 @@ public:
     for (; at.dir < last; ++at.dir, at.name.clear()) {
       if (auto ok = list_dir(at); !ok)
         return fail(ok.error());
-      if (page_.entries.size() == request_.limit)
+      if (!page_.next.empty())
         return std::move(page_);
     }
     page_.next = at.dir < fan_out ? to_string(at) : std::string{};
@@ -59,36 +60,43 @@ public:
   }
 
 private:
-  /// Appends the entries of one directory until the page is full, then sets
-  /// `next`.
+  /// Appends the entries of one directory. If there may be more than fit into
+  /// the page, sets `next`.
   expected<void> list_dir(const position& at) {
-    auto names = names_after(at);
+    auto room = request_.limit - page_.entries.size();
+    auto names = names_after(at, room);
     if (!names)
       return fail(names.error());
-    for (auto& name : *names) {
+    for (auto& name : *names)
       if (auto entry = make_entry(at.dir, name))
         page_.entries.push_back(std::move(*entry));
-      if (page_.entries.size() == request_.limit) {
-        page_.next = to_string(position{at.dir, name});
-        return {};
-      }
-    }
+    if (names->size() == room)
+      page_.next = to_string(position{at.dir, names->back()});
     return {};
   }
 
-  /// Returns the sorted names of blobs behind a position.
-  expected<std::vector<std::string>> names_after(const position& at) const {
-    std::vector<std::string> result;
+  /// Returns the first `max` names of blobs behind a position, in order. Memory
+  /// does not grow with the directory.
+  expected<std::vector<std::string>> names_after(const position& at,
+                                                 size_t max) const {
+    std::vector<std::string> result; // a heap, the greatest name in front
     auto path = state_.dir_path(at.dir);
     auto err
       = state_.ops->list(path, [&](std::string_view name, file_kind kind) {
-          if (kind == file_kind::regular && name > at.name
-              && may_match(at.dir, name))
-            result.emplace_back(name);
+          if (kind != file_kind::regular || name <= at.name
+              || (result.size() == max && name >= result.front())
+              || !may_match(at.dir, name))
+            return;
+          if (result.size() == max) {
+            std::pop_heap(result.begin(), result.end());
+            result.pop_back();
+          }
+          result.emplace_back(name);
+          std::push_heap(result.begin(), result.end());
         });
     if (err != 0 && err != -ENOENT)
       return fail(io_failure("list", path, err));
-    std::sort(result.begin(), result.end());
+    std::sort_heap(result.begin(), result.end());
     return result;
   }
 
@@ -141,11 +149,8 @@ private:
 
 expected<list_page> list_files(const file_state& state,
                                const list_request& request) {
-  if (request.limit == 0)
-    return fail(errc::invalid_argument, "a page has at least one key");
-  if (request.part > blob_part::metadata)
-    return fail(errc::invalid_argument,
-                "a listing reads no more than the metadata");
+  if (auto ok = check_list_request(request); !ok)
+    return fail(ok.error());
   auto at = parse_position(request.after);
   if (!at)
     return fail(at.error());

@@ -105,15 +105,17 @@ private:
 };
 
 /// Opens a file that may be missing.
-/// @returns whether it is there
-expected<bool> open_existing(file_ops& ops, const std::string& path,
-                             file_handle& file) {
+/// @returns its size, nothing if it is missing
+expected<std::optional<uint64_t>>
+open_existing(file_ops& ops, const std::string& path, file_handle& file) {
   auto err = file.open(ops, path, O_RDONLY);
   if (err == -ENOENT)
-    return false;
+    return std::nullopt;
   if (err != 0)
     return fail(io_failure("open", path, err));
-  return true;
+  return file.status().map([](const struct stat& info) {
+    return std::optional{static_cast<uint64_t>(info.st_size)};
+  });
 }
 
 } // namespace
@@ -121,17 +123,14 @@ expected<bool> open_existing(file_ops& ops, const std::string& path,
 read_outcome read_blob(file_ops& ops, const std::string& path, bool is_long,
                        const read_request& request) {
   file_handle file;
-  auto found = open_existing(ops, path, file);
-  if (!found)
-    return fail(found.error());
-  if (!*found)
+  auto file_size = open_existing(ops, path, file);
+  if (!file_size)
+    return fail(file_size.error());
+  if (!*file_size)
     return std::nullopt;
-  auto info = file.status();
-  if (!info)
-    return fail(info.error());
-  expected<uint64_t> blob_size = static_cast<uint64_t>(info->st_size);
+  expected<uint64_t> blob_size = **file_size;
   if (is_long)
-    blob_size = check_trailer(file, *blob_size, request.key);
+    blob_size = check_trailer(file, **file_size, request.key);
   if (!blob_size)
     return fail(blob_size.error());
   return reader{file, *blob_size, request}.run();
@@ -140,15 +139,12 @@ read_outcome read_blob(file_ops& ops, const std::string& path, bool is_long,
 expected<std::optional<std::string>> read_long_key(file_ops& ops,
                                                    const std::string& path) {
   file_handle file;
-  auto found = open_existing(ops, path, file);
-  if (!found)
-    return fail(found.error());
-  if (!*found)
+  auto opened = open_existing(ops, path, file);
+  if (!opened)
+    return fail(opened.error());
+  if (!*opened)
     return std::nullopt;
-  auto info = file.status();
-  if (!info)
-    return fail(info.error());
-  auto file_size = static_cast<uint64_t>(info->st_size);
+  auto file_size = **opened;
   if (file_size < trailer_tail_size)
     return damaged_trailer(path);
   auto tail = file.read(file_size - trailer_tail_size, trailer_tail_size);

@@ -136,11 +136,8 @@ public:
   }
 
   expected<list_page> list(const list_request& request) override {
-    if (request.limit == 0)
-      return fail(errc::invalid_argument, "a page has at least one key");
-    if (request.part > blob_part::metadata)
-      return fail(errc::invalid_argument,
-                  "a listing reads no more than the metadata");
+    if (auto ok = check_list_request(request); !ok)
+      return fail(ok.error());
     std::optional<std::string> after;
     if (!request.after.empty()) {
       auto last = decode_cursor(request);
