@@ -119,8 +119,17 @@ std::string clear_part(const json& file) {
 }
 
 expected<json> parse_object(std::string_view text) {
+  // No keyring is nested deeper. Copying, wiping and printing recurse.
+  constexpr int max_depth = 8;
+  auto too_deep = false;
+  auto check = [&](int depth, json::parse_event_t, const json&) {
+    too_deep |= depth > max_depth;
+    return !too_deep;
+  };
   // Not the throwing overload: its messages quote the text, hence secrets.
-  auto result = json::parse(text, nullptr, false);
+  auto result = json::parse(text, check, false);
+  if (too_deep)
+    return damaged("it is nested too deeply");
   if (!result.is_object())
     return damaged("no JSON object");
   return result;

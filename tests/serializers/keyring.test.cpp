@@ -225,6 +225,15 @@ TEST_CASE_METHOD(fixture, "damaged keyrings are refused without quoting them",
   CHECK(parse(std::string(2 << 20, ' ')).error() == errc::limit_exceeded);
 }
 
+TEST_CASE_METHOD(fixture, "a keyring file nested deeply is refused",
+                 "[keyring]") {
+  std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
+  auto head = R"({"format": "larder keyring", "version": 1, "x": )";
+  auto ring = parse(head + deep + "}");
+  REQUIRE(!ring);
+  CHECK(ring.error() == errc::corruption);
+}
+
 TEST_CASE_METHOD(fixture, "a ring comes from an environment variable",
                  "[keyring]") {
   constexpr auto* name = "LARDER_TEST_KEYRING";
