@@ -16,6 +16,9 @@ constexpr uint64_t first_fetch = 4096;
 // Room that is reserved on the word of the index.
 constexpr size_t max_reserve = size_t{64} << 20;
 
+// More than any encryptor adds to the metadata.
+constexpr size_t max_overhead = 4096;
+
 using fetch_fn = chunk_reader::fetch_fn;
 
 expected<bytes> fetch_exactly(const fetch_fn& fetch, uint64_t offset,
@@ -38,6 +41,18 @@ expected<void> fetch_rest(const fetch_fn& fetch, uint64_t offset,
   return {};
 }
 
+/// Checks the end of the index, before anything is fetched or allocated on its
+/// word.
+expected<void> check_trailer(bytes_view trailer) {
+  auto plain_size = load_big_endian<uint64_t>(&trailer[0]);
+  auto chunk_size = load_big_endian<uint32_t>(&trailer[8]);
+  auto count = load_big_endian<uint32_t>(&trailer[12]);
+  if (chunk_size == 0
+      || plain_size / chunk_size + (plain_size % chunk_size != 0) != count)
+    return fail(errc::corruption, "size and number of chunks contradict");
+  return {};
+}
+
 /// Fetches the index and the trailer.
 expected<bytes> fetch_index(const fetch_fn& fetch, uint64_t blob_size,
                             uint64_t value_size) {
@@ -47,6 +62,9 @@ expected<bytes> fetch_index(const fetch_fn& fetch, uint64_t blob_size,
   auto tail = fetch_exactly(fetch, blob_size - tail_size, tail_size);
   if (!tail)
     return tail;
+  if (auto ok = check_trailer(bytes_view{*tail}.last(detail::trailer_size));
+      !ok)
+    return fail(ok.error());
   auto chunks = load_big_endian<uint32_t>(tail->data() + tail_size - 4);
   auto size = uint64_t{chunks} * detail::index_entry_size
               + detail::trailer_size;
@@ -73,6 +91,9 @@ expected<chunk_reader> chunk_reader::open(const chain& ch, std::string_view key,
       || (h->layout != 1 && blob_size - offset != h->value_size))
     return fail(errc::corruption,
                 "the blob has another size than its header says");
+  if (h->metadata_size > ch.config().limits.max_metadata_size + max_overhead)
+    return fail(errc::limit_exceeded,
+                "the header tells of too large metadata, or is damaged");
   if (auto ok = fetch_rest(fetch, 0, offset, *prefix); !ok)
     return fail(ok.error());
   auto opened
@@ -108,11 +129,9 @@ expected<void> chunk_reader::read_index(bytes_view index) {
   auto trailer = index.last(detail::trailer_size);
   plain_size_ = load_big_endian<uint64_t>(&trailer[0]);
   chunk_size_ = load_big_endian<uint32_t>(&trailer[8]);
-  auto count = (index.size() - trailer.size()) / detail::index_entry_size;
-  if (chunk_size_ == 0 || chunk_size_ > detail::max_chunk_size)
+  if (chunk_size_ > detail::max_chunk_size)
     return fail(errc::limit_exceeded, "the chunks are larger than 16 MiB");
-  if (plain_size_ / chunk_size_ + (plain_size_ % chunk_size_ != 0) != count)
-    return fail(errc::corruption, "size and number of chunks contradict");
+  auto count = (index.size() - trailer.size()) / detail::index_entry_size;
   auto offset = header_.value_offset();
   chunks_.reserve(count);
   for (size_t i = 0; i < count; ++i) {

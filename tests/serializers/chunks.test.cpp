@@ -231,3 +231,32 @@ TEST_CASE("chunks cannot be moved, dropped, repeated or joined", "[chunks]") {
     }
   }
 }
+
+TEST_CASE("damaged sizes are noticed before much is fetched", "[chunks]") {
+  constexpr size_t most = 16'384;
+  auto config = make_config({"cbor", "none", "none"});
+  config.limits.max_metadata_size = most / 4;
+  chain ch{store_id, config};
+  auto blob = make_binary(ch, "k", sample_bytes(4 * chunk_size));
+  auto metadata_size = [](bytes& x) {
+    constexpr uint32_t more = 1 << 19; // at the expense of the value
+    auto metadata = load_big_endian<uint32_t>(&x[4]);
+    auto value = load_big_endian<uint64_t>(&x[8]);
+    store_big_endian(&x[4], metadata + more);
+    store_big_endian(&x[8], value - more);
+  };
+  auto number_of_chunks = [](bytes& x) { x.end()[-2] ^= std::byte{0x10}; };
+  auto plain_size = [](bytes& x) { x.end()[-13] ^= std::byte{0x10}; };
+  for (auto damage : {+metadata_size, +number_of_chunks, +plain_size}) {
+    auto damaged = blob;
+    damage(damaged);
+    size_t fetched = 0;
+    auto fetch = [&](uint64_t offset, size_t length) -> expected<bytes> {
+      fetched += length;
+      return slice(damaged, offset, length);
+    };
+    auto reader = chunk_reader::open(ch, encoded("k"), damaged.size(), fetch);
+    CHECK(!reader);
+    CHECK(fetched <= most);
+  }
+}
