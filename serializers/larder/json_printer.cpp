@@ -48,6 +48,14 @@ std::optional<std::string> string_form(const value& x) {
       if (std::isinf(x.as_real()))
         return x.as_real() < 0 ? "-Infinity" : "Infinity";
       return std::nullopt;
+    case kind::big_integer:
+      if (has_too_many_digits(x.as_big_integer().digits))
+        return to_edn(x);
+      return std::nullopt;
+    case kind::decimal:
+      if (has_too_many_digits(x.as_decimal().unscaled))
+        return to_edn(x);
+      return std::nullopt;
     default:
       return std::nullopt;
   }

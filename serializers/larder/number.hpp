@@ -5,6 +5,7 @@
 
 #include <boost/multiprecision/cpp_int.hpp>
 
+#include <compare>
 #include <cstdint>
 #include <string>
 
@@ -16,6 +17,9 @@ struct big_integer {
   boost::multiprecision::cpp_int digits;
 
   friend bool operator==(const big_integer&, const big_integer&) = default;
+
+  friend std::strong_ordering operator<=>(const big_integer& x,
+                                          const big_integer& y);
 };
 
 /// A decimal number, exact: `unscaled * 10^-scale`. Trailing zeros count, as in
@@ -25,6 +29,9 @@ struct decimal {
   int32_t scale = 0;
 
   friend bool operator==(const decimal&, const decimal&) = default;
+
+  /// The order by numeric value, then by scale.
+  friend std::strong_ordering operator<=>(const decimal& x, const decimal& y);
 };
 
 } // namespace larder

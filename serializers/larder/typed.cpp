@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "larder/detail/typed_support.hpp"
+#include "larder/detail/utf8.hpp"
 #include "larder/limits.hpp"
 #include "larder/number.hpp"
 #include "larder/text.hpp"
@@ -144,7 +145,7 @@ int64_t load_signed(const typed_place& at, const value& x, int64_t min,
                     int64_t max) {
   expect_integer(at, x);
   if (x.is(value::kind::big_integer))
-    fail_range(at, x.as_big_integer().digits.str(), min, max);
+    fail_range(at, excerpt(to_edn(x)), min, max);
   if (x.as_integer() < min || x.as_integer() > max)
     fail_range(at, x.as_integer(), min, max);
   return x.as_integer();
@@ -155,7 +156,7 @@ uint64_t load_unsigned(const typed_place& at, const value& x, uint64_t max) {
   if (x.is(value::kind::big_integer)) {
     auto& digits = x.as_big_integer().digits;
     if (digits < 0 || digits > max)
-      fail_range(at, digits.str(), 0, max);
+      fail_range(at, excerpt(to_edn(x)), 0, max);
     return static_cast<uint64_t>(digits);
   }
   if (x.as_integer() < 0 || static_cast<uint64_t>(x.as_integer()) > max)

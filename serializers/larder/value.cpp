@@ -81,55 +81,6 @@ size_t hash_bytes(const void* data, size_t size, size_t seed) noexcept {
   return XXH3_64bits_withSeed(data, size, seed);
 }
 
-std::strong_ordering order(const boost::multiprecision::cpp_int& x,
-                           const boost::multiprecision::cpp_int& y) {
-  auto res = x.compare(y);
-  return res < 0   ? std::strong_ordering::less
-         : res > 0 ? std::strong_ordering::greater
-                   : std::strong_ordering::equal;
-}
-
-/// Estimates log10 of the size of a decimal other than zero: off by less
-/// than 1.
-double magnitude_of(const decimal& x) {
-  constexpr double log10_of_2 = 0.30102999566398120;
-  boost::multiprecision::cpp_int size = abs(x.unscaled);
-  auto bits = static_cast<double>(boost::multiprecision::msb(size));
-  return bits * log10_of_2 - x.scale;
-}
-
-/// Compares sizes exactly. Scales are aligned only if the magnitudes are close,
-/// so the numbers grow by no more digits than they have.
-std::strong_ordering order_sizes(const decimal& x, const decimal& y) {
-  auto distance = magnitude_of(x) - magnitude_of(y);
-  if (distance < -1.0)
-    return std::strong_ordering::less;
-  if (distance > 1.0)
-    return std::strong_ordering::greater;
-  boost::multiprecision::cpp_int xs = abs(x.unscaled);
-  boost::multiprecision::cpp_int ys = abs(y.unscaled);
-  auto diff
-    = static_cast<unsigned>(std::abs(static_cast<int64_t>(x.scale) - y.scale));
-  boost::multiprecision::cpp_int factor
-    = pow(boost::multiprecision::cpp_int{10}, diff);
-  if (x.scale < y.scale)
-    xs *= factor;
-  else
-    ys *= factor;
-  return order(xs, ys);
-}
-
-/// Compares by size, equal sizes by scale.
-std::strong_ordering order(const decimal& x, const decimal& y) {
-  auto sign = x.unscaled.sign() <=> y.unscaled.sign();
-  if (sign != 0)
-    return sign;
-  if (x.unscaled.is_zero())
-    return x.scale <=> y.scale;
-  auto sizes = x.unscaled.sign() < 0 ? order_sizes(y, x) : order_sizes(x, y);
-  return sizes != 0 ? sizes : x.scale <=> y.scale;
-}
-
 /// Maps doubles to integers of the same order: -NaN does not occur.
 int64_t ordered_bits(double x) noexcept {
   auto raw = std::bit_cast<int64_t>(x);
@@ -604,9 +555,9 @@ std::strong_ordering value::compare(const value& x, const value& y) noexcept {
     case kind::uuid:
       return x.as_uuid() <=> y.as_uuid();
     case kind::big_integer:
-      return order(x.as_big_integer().digits, y.as_big_integer().digits);
+      return x.as_big_integer() <=> y.as_big_integer();
     case kind::decimal:
-      return order(x.as_decimal(), y.as_decimal());
+      return x.as_decimal() <=> y.as_decimal();
     case kind::vector:
     case kind::list:
     case kind::set: {
@@ -652,41 +603,6 @@ std::string_view to_string(value::kind x) noexcept {
        "character", "string",  "keyword", "symbol",      "bytes", "uuid",
        "instant",   "vector",  "list",    "set",         "map",   "tagged"};
   return names[static_cast<size_t>(x)];
-}
-
-bool is_utf8(std::string_view str) noexcept {
-  auto at = [&](size_t i) { return static_cast<unsigned char>(str[i]); };
-  size_t i = 0;
-  while (i < str.size()) {
-    // Eight ASCII characters at once: most text is ASCII.
-    uint64_t word = 0;
-    while (str.size() - i >= sizeof(word)) {
-      memcpy(&word, str.data() + i, sizeof(word));
-      if ((word & 0x8080'8080'8080'8080) != 0)
-        break;
-      i += sizeof(word);
-    }
-    if (i == str.size())
-      break;
-    auto c = at(i);
-    if (c < 0x80) {
-      ++i;
-      continue;
-    }
-    size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
-    if (c < 0xC2 || c > 0xF4 || str.size() - i <= more)
-      return false;
-    auto second = at(i + 1);
-    auto low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-    auto high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-    if (second < low || second > high)
-      return false;
-    for (size_t k = 2; k <= more; ++k)
-      if ((at(i + k) & 0xC0) != 0x80)
-        return false;
-    i += more + 1;
-  }
-  return true;
 }
 
 } // namespace larder

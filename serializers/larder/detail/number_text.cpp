@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <span>
+#include <vector>
 
 namespace larder::detail {
 
@@ -194,11 +197,11 @@ bool has_too_many_digits(const cpp_int& x) {
 }
 
 std::string to_hex_digits(const cpp_int& x) {
-  auto digits = cpp_int{abs(x)}.str(0, std::ios_base::hex);
-  // The library knows upper and lower case by another flag only.
-  std::transform(digits.begin(), digits.end(), digits.begin(), [](char c) {
-    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  // The library's own conversion takes quadratic time.
+  std::vector<uint8_t> magnitude;
+  export_bits(cpp_int{abs(x)}, std::back_inserter(magnitude), 8);
+  auto digits = to_hex(std::as_bytes(std::span{magnitude}));
+  digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size() - 1));
   return x.sign() < 0 ? "-" + digits : digits;
 }
 

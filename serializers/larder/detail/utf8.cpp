@@ -5,6 +5,8 @@
 
 #include "larder/value.hpp"
 
+#include <cstring>
+
 namespace larder::detail {
 
 namespace {
@@ -124,3 +126,42 @@ std::string excerpt(std::string_view str) {
 }
 
 } // namespace larder::detail
+
+namespace larder {
+
+bool is_utf8(std::string_view str) noexcept {
+  auto at = [&](size_t i) { return static_cast<unsigned char>(str[i]); };
+  size_t i = 0;
+  while (i < str.size()) {
+    // Eight ASCII characters at once: most text is ASCII.
+    uint64_t word = 0;
+    while (str.size() - i >= sizeof(word)) {
+      memcpy(&word, str.data() + i, sizeof(word));
+      if ((word & 0x8080'8080'8080'8080) != 0)
+        break;
+      i += sizeof(word);
+    }
+    if (i == str.size())
+      break;
+    auto c = at(i);
+    if (c < 0x80) {
+      ++i;
+      continue;
+    }
+    size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
+    if (c < 0xC2 || c > 0xF4 || str.size() - i <= more)
+      return false;
+    auto second = at(i + 1);
+    auto low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    auto high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    if (second < low || second > high)
+      return false;
+    for (size_t k = 2; k <= more; ++k)
+      if ((at(i + k) & 0xC0) != 0x80)
+        return false;
+    i += more + 1;
+  }
+  return true;
+}
+
+} // namespace larder
