@@ -3,6 +3,7 @@
 
 #include "serializers/arbitrary_value.hpp"
 
+#include "larder/codec.hpp"
 #include "larder/number.hpp"
 #include "larder/text.hpp"
 
@@ -498,4 +499,16 @@ TEST_CASE("what Clojure printed reads, and survives printing") {
     CHECK(parse_edn_prefix(rest).error() == errc::not_found);
   }
   CHECK(count == 45);
+}
+
+TEST_CASE("the serializer edn refuses characters that are no code points") {
+  codec_registry codecs;
+  auto edn = *codecs.find_serializer("edn");
+  for (auto x : {char32_t{0xD800}, char32_t{0xDFFF}, char32_t{0x110000}}) {
+    bytes out;
+    auto res = edn->encode(value::vector({value{x}}), out, {});
+    REQUIRE(!res);
+    CHECK(res.error() == errc::invalid_argument);
+    CHECK(out.empty());
+  }
 }

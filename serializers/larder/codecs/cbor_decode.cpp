@@ -3,6 +3,7 @@
 
 #include "larder/detail/cbor.hpp"
 #include "larder/detail/instant.hpp"
+#include "larder/detail/utf8.hpp"
 #include "larder/number.hpp"
 
 #include <fmt/format.h>
@@ -10,8 +11,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
-#include <optional>
 
 namespace larder::detail::cbor {
 
@@ -54,22 +55,6 @@ double from_half(uint64_t bits) noexcept {
     result = fraction == 0 ? std::numeric_limits<double>::infinity()
                            : std::numeric_limits<double>::quiet_NaN();
   return (bits & 0x8000) != 0 ? -result : result;
-}
-
-/// Returns the only code point of `str`.
-/// @pre `is_utf8(str)`
-std::optional<char32_t> single_code_point(std::string_view str) noexcept {
-  if (str.empty())
-    return std::nullopt;
-  auto at = [&](size_t i) { return static_cast<unsigned char>(str[i]); };
-  auto lead = at(0);
-  size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (str.size() != size)
-    return std::nullopt;
-  char32_t result = size == 1 ? lead : lead & (0x7F >> size);
-  for (size_t i = 1; i < size; ++i)
-    result = result << 6 | (at(i) & 0x3F);
-  return result;
 }
 
 class decoder {
@@ -591,10 +576,10 @@ private:
     std::string_view str;
     if (!read_text(str, storage, "a character is no text"))
       return false;
-    auto x = single_code_point(str);
-    if (!x)
+    auto [x, size] = first_code_point(str);
+    if (str.empty() || size != str.size())
       return corrupt("a character is not one code point");
-    result = value{*x};
+    result = value{x};
     return true;
   }
 

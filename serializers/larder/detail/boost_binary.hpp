@@ -30,6 +30,7 @@
 #pragma once
 
 #include "larder/bytes.hpp"
+#include "larder/detail/utf8.hpp"
 #include "larder/error.hpp"
 #include "larder/value.hpp"
 
@@ -58,10 +59,6 @@ struct refusal {
 
 [[noreturn]] inline void refuse(errc code, const char* why) {
   throw refusal{code, why};
-}
-
-inline bool is_code_point(char32_t x) noexcept {
-  return x <= 0x10FFFF && (x < 0xD800 || x > 0xDFFF);
 }
 
 /// Appends the archive of `x` to `out`; throws what Boost throws, or a refusal.
