@@ -10,10 +10,14 @@
 #include "larder/value.hpp"
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace larder::detail {
+
+/// Returns the start of `token` as messages quote it.
+std::string in_ticks(std::string_view token);
 
 /// Returns `err` with the line and column of `offset` in `text`, both from 1,
 /// columns in code points.
