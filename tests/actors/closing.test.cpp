@@ -103,10 +103,11 @@ TEST_CASE("what comes while a store is closing is refused as closed") {
   auto again = world.ask(close_request{});
   auto open_late = world.ask(open_stream_request{"late", {}, {}, {}});
   auto append = world.ask(append_stream_request{stream, 0, nullptr});
-  asked<get_request> direct{world.system(), routes->key_actors[0], get("k")};
-  asked<put_request> change{world.system(), routes->key_actors[0], put("k", 2)};
-  asked<read_range_request> range{world.system(), routes->key_actors[0],
-                                  read("k")};
+  question<get_request> direct{world.system(), routes->key_actors[0], get("k")};
+  question<put_request> change{world.system(), routes->key_actors[0],
+                               put("k", 2)};
+  question<read_range_request> range{world.system(), routes->key_actors[0],
+                                     read("k")};
   world.run_without(writer);
   CHECK(code_of(to_store.take()) == errc::closed);
   CHECK(code_of(listing.take()) == errc::closed);
@@ -200,7 +201,7 @@ TEST_CASE("a store that has ended is closed to its clients") {
   auto late = world.ask(get("k"));
   world.close();
   CHECK(late.take().error() == errc::not_found);
-  asked<get_request> later{world.system(), routes->key_actors[0], get("k")};
+  question<get_request> later{world.system(), routes->key_actors[0], get("k")};
   world.run();
   CHECK(code_of(later.take()) == errc::unavailable);
 }

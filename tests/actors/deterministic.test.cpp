@@ -78,7 +78,7 @@ TEST_CASE("changes that come during a commit go out as one commit") {
   world.spawn(engine);
   auto first = world.ask(put("k", 0));
   world.run_without(writer);
-  std::vector<asked<update_request>> later;
+  std::vector<question<update_request>> later;
   for (auto i = 0; i < n; ++i)
     later.push_back(world.ask(update("k", "inc")));
   world.run_without(writer);
@@ -114,7 +114,7 @@ TEST_CASE("keys that change at the same time share a commit") {
   auto engine = std::make_shared<recording_backend>(make_memory());
   stepper world;
   world.spawn(engine);
-  std::vector<asked<put_request>> puts;
+  std::vector<question<put_request>> puts;
   for (auto key : {"a", "b", "c"})
     puts.push_back(world.ask(put(key, 1)));
   world.run();
@@ -247,7 +247,7 @@ TEST_CASE("every change of a failed commit gets the error") {
   world.spawn(engine);
   auto first = world.ask(put("k", 0));
   world.run_without(writer);
-  std::vector<asked<update_request>> later;
+  std::vector<question<update_request>> later;
   for (auto i = 0; i < 3; ++i)
     later.push_back(world.ask(update("k", "inc")));
   world.run_without(writer);
@@ -404,7 +404,7 @@ TEST_CASE("too many operations under way are refused at once") {
   stepper world;
   world.spawn(make_memory(),
               [](store_config& x) { x.max_pending_operations = 3; });
-  std::vector<asked<put_request>> accepted;
+  std::vector<question<put_request>> accepted;
   for (auto i = 0; i < 3; ++i)
     accepted.push_back(world.ask(put(i, i)));
   world.run_without(writer);

@@ -159,13 +159,13 @@ TEST_CASE("an answer never misses what was written before the question") {
   // Requests that come when the engine has done what it was asked to, and
   // another process has written, but before the key actor knows.
   auto ask = [&](auto req) {
-    return asked<decltype(req)>{env.world.system(), routes->key_actors[0],
-                                std::move(req)};
+    return question<decltype(req)>{env.world.system(), routes->key_actors[0],
+                                   std::move(req)};
   };
-  std::optional<asked<get_request>> read;
-  std::optional<asked<exists_request>> exists;
-  std::optional<asked<put_request>> rejected;
-  std::optional<asked<erase_request>> erased;
+  std::optional<question<get_request>> read;
+  std::optional<question<exists_request>> exists;
+  std::optional<question<put_request>> rejected;
+  std::optional<question<erase_request>> erased;
   auto hook = [&](auto change) {
     return [&, change, done = false]() mutable {
       if (std::exchange(done, true))
@@ -206,7 +206,7 @@ TEST_CASE("an answer never misses what was written before the question") {
   }
   SECTION("and what is made and erased hides nothing") {
     REQUIRE(env.world.call(erase("k")));
-    std::optional<asked<put_request>> made;
+    std::optional<question<put_request>> made;
     env.engine->after_read = [&, done = false]() mutable {
       if (std::exchange(done, true))
         return;

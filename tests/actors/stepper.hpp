@@ -25,13 +25,13 @@ namespace larder::test {
 
 using namespace std::chrono_literals;
 
-/// A request under way and, later, its answer.
+/// A request that was sent and, later, its answer.
 template <class Request>
-class asked {
+class question {
 public:
   using reply = typename Request::reply_type;
 
-  asked(caf::actor_system& sys, const caf::actor& dst, Request req)
+  question(caf::actor_system& sys, const caf::actor& dst, Request req)
     : self_(std::make_unique<caf::scoped_actor>(sys, true)),
       id_((*self_)->request(dst, caf::infinite, std::move(req))) {
     // nop
@@ -123,7 +123,7 @@ public:
 
   /// Sends a request without running anything.
   template <class Request>
-  asked<Request> ask(Request req) {
+  question<Request> ask(Request req) {
     return {sys_, store, std::move(req)};
   }
 
