@@ -135,8 +135,10 @@ struct client::state : std::enable_shared_from_this<client::state> {
   }
 
   error translate(const caf::error& err) const {
-    // An actor of this process that has ended has not taken the request up.
-    if (!routes.empty() && err == caf::sec::request_receiver_down)
+    // A key actor of this process that has ended has not taken the request up;
+    // a connection routes to itself, and may have.
+    auto local = !routes.empty() && routes.front() != store;
+    if (local && err == caf::sec::request_receiver_down)
       return {errc::closed, "the store has ended"};
     return to_error(err);
   }
@@ -209,9 +211,7 @@ client::client(caf::event_based_actor* self, caf::actor store,
 }
 
 client::~client() {
-  // The actor system would wait for the timer to run down.
-  if (state_->timer)
-    detail::anon_send_exit(state_->timer, caf::exit_reason::user_shutdown);
+  // nop
 }
 
 size_t client::pending() const noexcept {
