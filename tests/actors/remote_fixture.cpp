@@ -142,39 +142,47 @@ get_request get_of(value key) {
 
 // -- certificates -------------------------------------------------------------
 
-certificates::certificates() {
-  auto script = folder_ / "make.sh";
-  std::ofstream{script} << R"sh(set -eu
-cd "$(dirname "$0")"
-for ca in ca other-ca; do
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-    -days 3650 -subj "/CN=larder $ca" -keyout $ca.key -out $ca.pem
-done
-make() {
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-    -subj "/CN=$1" -keyout $1.key -out $1.csr
-  openssl x509 -req -days 825 -in $1.csr -CA $2.pem -CAkey $2.key \
-    -CAcreateserial -out $1.pem
+namespace {
+
+/// The commands that docs/remote.md gives, as a script.
+std::string documented_commands() {
+  std::ifstream in{LARDER_SOURCE_DIR "/docs/remote.md"};
+  std::string result = "set -eu\n";
+  auto inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("## "))
+      inside = line == "## Certificates, step by step";
+    else if (inside && line.starts_with("    "))
+      result += line + "\n";
+  }
+  return result;
 }
-make server ca
-make client ca
-make stranger other-ca
-)sh";
-  auto command = "sh " + script + " >/dev/null 2>&1";
-  REQUIRE(std::system(command.c_str()) == 0);
+
+} // namespace
+
+certificates::certificates() {
+  for (auto name : {"ours", "theirs"}) {
+    auto folder = folder_ / name;
+    std::filesystem::create_directory(folder);
+    std::ofstream{folder + "/make.sh"} << documented_commands();
+    auto command = "cd " + folder + " && sh make.sh >/dev/null 2>&1";
+    REQUIRE(std::system(command.c_str()) == 0);
+  }
 }
 
 transport_security certificates::server() const {
-  return {folder_ / "server.pem", folder_ / "server.key", folder_ / "ca.pem"};
+  return {folder_ / "ours/server.pem", folder_ / "ours/server.key",
+          folder_ / "ours/ca.pem"};
 }
 
 transport_security certificates::client() const {
-  return {folder_ / "client.pem", folder_ / "client.key", folder_ / "ca.pem"};
+  return {folder_ / "ours/client.pem", folder_ / "ours/client.key",
+          folder_ / "ours/ca.pem"};
 }
 
 transport_security certificates::stranger() const {
-  return {folder_ / "stranger.pem", folder_ / "stranger.key",
-          folder_ / "other-ca.pem"};
+  return {folder_ / "theirs/client.pem", folder_ / "theirs/client.key",
+          folder_ / "theirs/ca.pem"};
 }
 
 // -- processes ----------------------------------------------------------------

@@ -116,7 +116,7 @@ get_request get_of(value key);
 
 // -- certificates and processes -----------------------------------------------
 
-/// Two authorities, each with certificates for a server and a client, made by
+/// Two authorities, with certificates for servers and clients, made by
 /// the commands of docs/remote.md.
 class certificates {
 public:
