@@ -106,16 +106,17 @@ expected<void> configure_network(caf::actor_system_config& cfg,
                                  const transport_security& security) {
   if (auto res = check_complete(security); !res)
     return res;
-  if (!security.plain_text) {
-    detail::certificate_files files{security.certificate, security.key,
-                                    security.ca};
+  detail::certificate_files files{security.certificate, security.key,
+                                  security.ca};
+  if (!security.plain_text)
     if (auto res = internal::check_certificates(files); !res)
       return res;
+  cfg.load<caf::io::middleman>();
+  if (!security.plain_text) {
+    // Only now does CAF 1.x know the options.
+    cfg.load<caf::openssl::manager>();
     detail::set_certificates(cfg, files);
   }
-  cfg.load<caf::io::middleman>();
-  if (!security.plain_text)
-    cfg.load<caf::openssl::manager>();
   detail::set_heartbeat(cfg, heartbeat_interval, silence_limit);
   return {};
 }

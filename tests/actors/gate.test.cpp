@@ -17,7 +17,7 @@
 
 using namespace larder;
 using namespace larder::internal;
-using namespace larder::test;
+using namespace larder::remote_test;
 
 namespace {
 

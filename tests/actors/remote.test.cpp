@@ -11,7 +11,7 @@
 #include <thread>
 
 using namespace larder;
-using namespace larder::test;
+using namespace larder::remote_test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -26,7 +26,8 @@ struct loopback {
 
   template <class Request>
   auto ask(Request req) {
-    return larder::test::ask(client.system(), connection, std::move(req));
+    return larder::remote_test::ask(client.system(), connection,
+                                    std::move(req));
   }
 
   /// Requests that are under way at the store.
@@ -70,7 +71,8 @@ TEST_CASE("a connection answers like the store it leads to") {
   auto got = net.ask(get_of("key"));
   REQUIRE(got);
   CHECK(got->content == content);
-  auto local = larder::test::ask(net.server.system(), net.store, get_of("key"));
+  auto local
+    = larder::remote_test::ask(net.server.system(), net.store, get_of("key"));
   REQUIRE(local);
   CHECK(local->content == content);
 }

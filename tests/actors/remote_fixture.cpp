@@ -14,7 +14,7 @@
 #include <fstream>
 #include <iostream>
 
-namespace larder::test {
+namespace larder::remote_test {
 
 // -- actor systems ------------------------------------------------------------
 
@@ -254,4 +254,4 @@ void server_process::kill() {
   close(input_);
 }
 
-} // namespace larder::test
+} // namespace larder::remote_test

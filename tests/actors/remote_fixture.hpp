@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace larder::test {
+namespace larder::remote_test {
 
 // -- actor systems ------------------------------------------------------------
 
@@ -159,4 +159,4 @@ private:
   uint16_t port_ = 0;
 };
 
-} // namespace larder::test
+} // namespace larder::remote_test

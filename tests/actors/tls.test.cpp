@@ -8,7 +8,7 @@
 #include <fstream>
 
 using namespace larder;
-using namespace larder::test;
+using namespace larder::remote_test;
 
 namespace {
 
