@@ -80,7 +80,7 @@ private:
 
   void add_failure(const value& key, const error& err) {
     ++failures_;
-    print_message(describe(key) + ": " + err.message());
+    print_message(about(key, err.message()));
   }
 
   void print_entry(const value& key, const value& content) {

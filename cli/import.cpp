@@ -110,8 +110,8 @@ private:
       ++stored_;
     else if (!failed_)
       failed_ = failure{exit_code::failed,
-                        fmt::format("line {}: {}: {}", x.line, describe(x.key),
-                                    reply.error().message())};
+                        fmt::format("line {}: {}", x.line,
+                                    about(x.key, reply.error().message()))};
   }
 
   record_reader& records_;

@@ -42,7 +42,10 @@ struct keyring_file {
     auto code = to_exit_code(err.code());
     if (code == exit_code::not_found)
       code = exit_code::failed;
-    return fail(code, name + ": " + err.message());
+    // What concerns the file names it already.
+    auto& what = err.message();
+    auto named = what.starts_with(name + ": ");
+    return fail(code, named ? what : name + ": " + what);
   }
 };
 

@@ -34,7 +34,7 @@ public:
   void print(const key_entry& x) {
     if (!x.damage.empty()) {
       damaged_ = true;
-      print_message(describe(x.key) + ": " + x.damage);
+      print_message(about(x.key, x.damage));
     }
     auto shown = with_metadata_ ? with_metadata(x) : x.key;
     if (!args_.json)
@@ -166,7 +166,7 @@ public:
 
 private:
   void add_damage(const value& key, const error& err) {
-    print_message(describe(key) + ": " + err.message());
+    print_message(about(key, err.message()));
     damage_.push_back(value::map(
       {{value::keyword("key"), key},
        {value::keyword("error"), value::keyword(to_string(err.code()))},

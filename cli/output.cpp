@@ -78,6 +78,18 @@ std::string describe(const value& key) {
   return res.substr(0, end) + "…";
 }
 
+std::string about(const value& key, std::string_view what) {
+  // Many messages name the key themselves, in full.
+  auto text = to_edn(key);
+  if (what.ends_with(": " + text))
+    what.remove_suffix(text.size() + 2);
+  else if (what.starts_with(text + ": "))
+    what.remove_prefix(text.size() + 2);
+  else if (what.starts_with(text + " "))
+    what.remove_prefix(text.size() + 1);
+  return fmt::format("{}: {}", describe(key), what);
+}
+
 bool output_failed() {
   return std::ferror(stdout) != 0;
 }
@@ -110,14 +122,7 @@ failure to_failure(const error& err) {
 }
 
 failure to_failure(const value& key, const error& err) {
-  // Many messages name the key themselves, in full.
-  auto text = to_edn(key);
-  std::string_view what = err.message();
-  if (what.ends_with(": " + text))
-    what.remove_suffix(text.size() + 2);
-  else if (what.starts_with(text + " "))
-    what.remove_prefix(text.size() + 1);
-  return {to_exit_code(err.code()), fmt::format("{}: {}", describe(key), what)};
+  return {to_exit_code(err.code()), about(key, err.message())};
 }
 
 } // namespace larder::cli

@@ -33,6 +33,9 @@ void print_notice(std::string_view line);
 /// Returns the text of a key for messages, shortened if need be.
 std::string describe(const value& key);
 
+/// Returns the key, a colon, and what there is to say about it.
+std::string about(const value& key, std::string_view what);
+
 /// Returns whether something could not be printed on standard output: whoever
 /// has much to print may as well stop.
 bool output_failed();

@@ -74,6 +74,8 @@ class LarderTest(unittest.TestCase):
         self.assertTrue(text.startswith("larder: "), text)
         self.assertEqual(text.count("\n"), 1, text)
         self.assertTrue(text.removesuffix("\n").isprintable(), ascii(text))
+        words = text.split()
+        self.assertNotEqual(words[1], words[2], text)  # the key, twice
         for word in ("terminate called", "what():", "std::", "exception"):
             self.assertNotIn(word, text)
 
