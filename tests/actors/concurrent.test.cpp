@@ -171,17 +171,30 @@ TEST_CASE("two stores of the same files lose no increment, and collide") {
   temp_dir dir;
   threaded_world world;
   auto uri = "file:" + dir / "store?sync=off";
-  auto first = world.spawn(uri);
   auto second = world.spawn(uri);
-  auto seen = increment_all(world.system(), {first, second}, 4, 1000);
-  CHECK(seen == up_to(4000));
-  blocking_client one{world.system(), first};
   blocking_client two{world.system(), second};
-  CHECK(one.get("counter") == value{4000});
-  CHECK(two.get("counter") == value{4000});
-  CHECK(statistic(one, "commits", "conflicts")
-          + statistic(two, "commits", "conflicts")
-        > 0);
+  // The second store comes between the first one's look and its commit once.
+  auto config = open_store(uri);
+  REQUIRE(config);
+  auto engine = std::make_shared<interfering_backend>(config->engine);
+  std::vector<int64_t> between;
+  engine->before_commit = [&] {
+    if (between.empty())
+      if (auto reply = two.update("counter", {}, "inc"))
+        between.push_back(reply->after.as_integer());
+  };
+  config->engine = engine;
+  auto first = world.spawn(std::move(*config));
+  auto seen = increment_all(world.system(), {first, second}, 4, 1000);
+  blocking_client one{world.system(), first};
+  REQUIRE(between.size() == 1);
+  seen.insert(std::lower_bound(seen.begin(), seen.end(), between[0]),
+              between[0]);
+  CHECK(seen == up_to(4001));
+  CHECK(one.get("counter") == value{4001});
+  CHECK(two.get("counter") == value{4001});
+  CHECK(statistic(one, "commits", "conflicts") > 0);
+  world.close();
 }
 
 // -- failures -----------------------------------------------------------------
