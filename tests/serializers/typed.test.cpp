@@ -451,7 +451,7 @@ TEST_CASE("numbers that do not fit are out of range") {
     == "level is 128, but must be from -128 to 127");
   auto most = std::numeric_limits<uint64_t>::max();
   CHECK(failure(errc::out_of_range, from_value<int64_t>(most))
-          .find("is 18446744073709551615, but")
+          .find("is 18446744073709551615N, but")
         != std::string::npos);
   failure(errc::out_of_range, from_value<uint64_t>(-1));
   failure(errc::out_of_range, from_value<uint32_t>(int64_t{1} << 32));
