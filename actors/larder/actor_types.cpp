@@ -94,7 +94,7 @@ void init_actor_types() {
 
 void add_actor_types(caf::actor_system_config& cfg) {
 #if LARDER_CAF_1
-  constexpr auto policy = "caf.scheduler.policy";
+  auto policy = std::string{"caf.scheduler.policy"};
   if (get_or(cfg, policy, std::string{"stealing"}) == "stealing")
     cfg.set(policy, "sharing");
 #else
@@ -107,7 +107,7 @@ void add_actor_types(caf::actor_system_config& cfg) {
         caf::error{code, caf::detail::error_factory<errc>::category, context});
       return to_string(err);
     });
-  constexpr auto policy = "scheduler.policy";
+  auto policy = std::string{"scheduler.policy"};
   if (get_or(cfg, policy, caf::atom("stealing")) == caf::atom("stealing"))
     cfg.set(policy, caf::atom("sharing"));
 #endif
