@@ -91,6 +91,11 @@ class fake_store : public caf::event_based_actor {
 public:
   using caf::event_based_actor::event_based_actor;
 
+  /// A promise keeps its actor alive: those that hang must go with it.
+  void on_exit() override {
+    hanging_.clear();
+  }
+
   caf::behavior make_behavior() override {
     return {
       [this](const get_request& req) { return get(req); },

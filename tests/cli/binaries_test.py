@@ -80,6 +80,8 @@ class WriteAndRead(LarderTest):
                    stdin="4")
         self.assertEqual(self.read("k"), b"3")
 
+    @unittest.skipIf(os.environ.get("LARDER_SANITIZE"),
+                     "sanitizers need memory of their own")
     def test_memory_stays_bounded(self):
         size = 300 << 20
         with subprocess.Popen(

@@ -5,6 +5,7 @@
 
 #include "larder/detail/blob_part.hpp"
 
+#include <limits>
 #include <new>
 #include <stdexcept>
 
@@ -13,6 +14,10 @@ namespace larder::detail {
 namespace {
 
 using blob_ptr = std::shared_ptr<const bytes>;
+
+/// No header and metadata take more: the size of the latter has 32 bits.
+constexpr uint64_t max_prefix_size = header::max_size
+                                     + std::numeric_limits<uint32_t>::max();
 
 error out_of_memory() {
   return {errc::limit_exceeded, "out of memory"};
@@ -58,6 +63,8 @@ public:
 
   /// Leaves room for the prefix.
   expected<void> init() {
+    if (prefix_size_ > max_prefix_size)
+      return fail(out_of_memory());
     return grow(prefix_size_, [&] { buffer_->resize(prefix_size_); });
   }
 
