@@ -250,6 +250,9 @@ server_process::~server_process() {
 
 void server_process::signal(int number) const {
   ::kill(pid_, number);
+  // It may run on for a moment: stopped it is when the system says so.
+  if (number == SIGSTOP)
+    REQUIRE(waitpid(pid_, nullptr, WUNTRACED) == pid_);
 }
 
 void server_process::kill() {
