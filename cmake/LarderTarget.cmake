@@ -2,6 +2,13 @@
 function(larder_target name)
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_compile_options(${name} PRIVATE -Wall -Wextra -pedantic)
+  # GCC 12 warns of overlaps and overreads inside the standard library that
+  # cannot happen (https://gcc.gnu.org/PR105329) when it optimises.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU"
+     AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${name} PRIVATE
+      "$<$<NOT:$<CONFIG:Debug>>:-Wno-restrict;-Wno-stringop-overread>")
+  endif()
   if(LARDER_WARNINGS_AS_ERRORS)
     target_compile_options(${name} PRIVATE -Werror)
   endif()

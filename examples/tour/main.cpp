@@ -69,7 +69,7 @@ tour::report wait_for(std::future<tour::report>& done) {
 std::string grouped(uint64_t x) {
   auto result = std::to_string(x);
   for (auto i = static_cast<int>(result.size()) - 3; i > 0; i -= 3)
-    result.insert(static_cast<size_t>(i), ",");
+    result.insert(static_cast<size_t>(i), 1, ',');
   return result;
 }
 
