@@ -98,36 +98,40 @@ open_engine(const engine& impl, const uri& where, open_mode mode) {
   }
 }
 
-/// Parses a URI and finds its engine.
-expected<std::pair<uri, const engine*>> locate(std::string_view str,
-                                               const plugins& with) {
+/// A URI taken apart: its engine, the engine's options, the chain.
+struct location {
+  uri where;
+  const engine* impl;
+  chain_config chain;
+};
+
+expected<location> locate(std::string_view str, const plugins& with) {
   auto where = uri::parse(str);
   if (!where)
     return fail(std::move(where.error()));
   auto impl = with.engines->find(where->scheme);
   if (!impl)
     return fail(std::move(impl.error()));
-  return std::pair{std::move(*where), *impl};
+  auto chain = take_chain(*where, with);
+  if (!chain)
+    return fail(std::move(chain.error()));
+  return location{std::move(*where), *impl, std::move(*chain)};
 }
 
 } // namespace
 
 expected<store_config> open_store(std::string_view str, open_mode mode,
                                   const plugins& with) {
+  // The chain comes first: a bad option must not leave a new store behind.
   auto found = locate(str, with);
   if (!found)
     return fail(std::move(found.error()));
-  auto& [where, impl] = *found;
-  // The chain first: a bad option must not leave a new store behind.
-  auto chain = take_chain(where, with);
-  if (!chain)
-    return fail(std::move(chain.error()));
-  auto opened = open_engine(*impl, where, mode);
+  auto opened = open_engine(*found->impl, found->where, mode);
   if (!opened)
     return fail(std::move(opened.error()));
   store_config result;
   result.engine = std::move(*opened);
-  result.chain = std::move(*chain);
+  result.chain = std::move(found->chain);
   return result;
 }
 
@@ -135,20 +139,14 @@ expected<bool> store_exists(std::string_view str, const plugins& with) {
   auto found = locate(str, with);
   if (!found)
     return fail(std::move(found.error()));
-  auto& [where, impl] = *found;
-  if (auto chain = take_chain(where, with); !chain)
-    return fail(std::move(chain.error()));
-  return impl->exists(where);
+  return found->impl->exists(found->where);
 }
 
 expected<void> destroy_store(std::string_view str, const plugins& with) {
   auto found = locate(str, with);
   if (!found)
     return fail(std::move(found.error()));
-  auto& [where, impl] = *found;
-  if (auto chain = take_chain(where, with); !chain)
-    return fail(std::move(chain.error()));
-  return impl->destroy(where);
+  return found->impl->destroy(found->where);
 }
 
 caf::actor spawn_store(caf::actor_system& sys, store_config config) {

@@ -141,16 +141,8 @@ public:
     return request_.key;
   }
 
-  op_kind kind() const noexcept override {
-    return traits<Request>::kind;
-  }
-
   knowledge needs() const noexcept override {
     return traits<Request>::needs(request_);
-  }
-
-  bool is_mutation() const noexcept override {
-    return traits<Request>::is_mutation;
   }
 
   size_t cost() const noexcept override {
@@ -205,17 +197,9 @@ public:
     return request_.key;
   }
 
-  op_kind kind() const noexcept override {
-    return op_kind::erase;
-  }
-
   knowledge needs() const noexcept override {
     // Not the header alone, whose expiry nothing has verified.
     return knowledge::metadata;
-  }
-
-  bool is_mutation() const noexcept override {
-    return true;
   }
 
   size_t cost() const noexcept override {
@@ -262,16 +246,8 @@ public:
     return request_.key;
   }
 
-  op_kind kind() const noexcept override {
-    return op_kind::read;
-  }
-
   knowledge needs() const noexcept override {
     return knowledge::existence;
-  }
-
-  bool is_mutation() const noexcept override {
-    return false;
   }
 
   size_t cost() const noexcept override {

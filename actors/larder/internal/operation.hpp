@@ -46,12 +46,7 @@ public:
 
   virtual const value& key() const noexcept = 0;
 
-  virtual op_kind kind() const noexcept = 0;
-
   virtual knowledge needs() const noexcept = 0;
-
-  /// Whether it may change the key.
-  virtual bool is_mutation() const noexcept = 0;
 
   /// Bytes that it keeps alive while it waits.
   virtual size_t cost() const noexcept = 0;

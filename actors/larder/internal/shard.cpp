@@ -282,8 +282,6 @@ void shard::recheck(slot& s) {
 // -- loading ------------------------------------------------------------------
 
 void shard::start_load(slot& s, knowledge needs) {
-  s.loading = needs;
-  s.asked = false;
   read_request req;
   req.key = s.encoded;
   if (s.candidate || needs == knowledge::existence) {
@@ -294,6 +292,12 @@ void shard::start_load(slot& s, knowledge needs) {
     req.part = blob_part::range;
     req.length = inline_limit;
   }
+  request_load(s, needs, std::move(req));
+}
+
+void shard::request_load(slot& s, knowledge needs, read_request req) {
+  s.loading = needs;
+  s.asked = false;
   s.loading_part = req.part;
   work_.loads.push_back(std::move(req));
   work_.load_keys.push_back(s.key);
@@ -356,11 +360,7 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
   s.durable.meta.key = s.key;
   auto again = [&](blob_part part, knowledge needs) {
     needs_more = true;
-    s.loading = needs;
-    s.asked = false;
-    s.loading_part = part;
-    work_.loads.push_back({s.encoded, part, 0, 0, std::nullopt});
-    work_.load_keys.push_back(s.key);
+    request_load(s, needs, {s.encoded, part, 0, 0, std::nullopt});
   };
   if (s.loading_part == blob_part::header) {
     // An expiry makes a key absent: not before its checksum is verified.

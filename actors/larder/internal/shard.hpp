@@ -78,6 +78,7 @@ private:
   bool outdated(const slot& s) const;
   void recheck(slot& s);
   void start_load(slot& s, knowledge needs);
+  void request_load(slot& s, knowledge needs, read_request req);
   void start_commit(slot& s);
   expected<mutation> make_mutation(slot& s);
   void complete_commit(slot& s);
