@@ -12,7 +12,7 @@ namespace larder {
 
 namespace {
 
-constexpr auto last_code = static_cast<uint8_t>(errc::internal);
+constexpr auto last_code = static_cast<uint8_t>(errc::refused);
 
 /// What CAF's own errors mean to a caller of larder.
 errc translate(caf::sec code) {

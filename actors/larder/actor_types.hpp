@@ -10,6 +10,7 @@
 #pragma once
 
 #include "larder/detail/caf.hpp"
+#include "larder/detail/message_types.hpp"
 #include "larder/error.hpp"
 #include "larder/messages.hpp"
 
@@ -75,79 +76,29 @@ CAF_END_TYPE_ID_BLOCK(larder)
 
 /// Types that stay in one process: CAF reads none of them from the network, and
 /// a connection (remote.hpp) carries the requests and replies in between.
+#define LARDER_ADD_TYPE_ID(type) CAF_ADD_TYPE_ID(larder_local, (larder::type))
+
 CAF_BEGIN_TYPE_ID_BLOCK(larder_local, caf::first_custom_type_id + 1100)
 
-  CAF_ADD_TYPE_ID(larder_local, (larder::get_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::get_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::exists_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::exists_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::metadata_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::metadata_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::put_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::put_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::update_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::update_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::erase_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::erase_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::write_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::read_range_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::read_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::open_stream_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::open_stream_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::append_stream_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::append_stream_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::close_stream_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::abort_stream_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::list_keys_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::list_keys_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::verify_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::verify_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::info_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::info_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::statistics_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::statistics_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::close_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::close_reply))
-  CAF_ADD_TYPE_ID(larder_local, (larder::local_update_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::routes_request))
-  CAF_ADD_TYPE_ID(larder_local, (larder::routes_reply))
+  LARDER_FOR_EACH_REMOTE_REQUEST(LARDER_ADD_TYPE_ID)
+  LARDER_FOR_EACH_LOCAL_REQUEST(LARDER_ADD_TYPE_ID)
+  LARDER_FOR_EACH_REPLY(LARDER_ADD_TYPE_ID)
+  LARDER_ADD_TYPE_ID(routes_request)
+  LARDER_ADD_TYPE_ID(routes_reply)
 
 CAF_END_TYPE_ID_BLOCK(larder_local)
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::get_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::get_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::exists_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::exists_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::metadata_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::metadata_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::put_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::put_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::update_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::update_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::erase_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::erase_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::write_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::read_range_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::read_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::open_stream_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::open_stream_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::append_stream_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::append_stream_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::close_stream_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::abort_stream_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::list_keys_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::list_keys_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::verify_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::verify_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::info_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::info_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::statistics_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::statistics_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::close_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::close_reply)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::local_update_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::routes_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::routes_reply)
+#undef LARDER_ADD_TYPE_ID
+
+#define LARDER_ALLOW_LOCAL(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::type)
+
+LARDER_FOR_EACH_REMOTE_REQUEST(LARDER_ALLOW_LOCAL)
+LARDER_FOR_EACH_LOCAL_REQUEST(LARDER_ALLOW_LOCAL)
+LARDER_FOR_EACH_REPLY(LARDER_ALLOW_LOCAL)
+LARDER_ALLOW_LOCAL(routes_request)
+LARDER_ALLOW_LOCAL(routes_reply)
+
+#undef LARDER_ALLOW_LOCAL
 
 #if LARDER_CAF_1
 CAF_ERROR_CODE_ENUM(larder::errc)

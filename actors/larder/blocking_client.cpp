@@ -107,24 +107,8 @@ blocking_client::async(Request request) {
   template std::future<expected<request::reply_type>> blocking_client::async(  \
     request);
 
-LARDER_INSTANTIATE(get_request)
-LARDER_INSTANTIATE(exists_request)
-LARDER_INSTANTIATE(metadata_request)
-LARDER_INSTANTIATE(put_request)
-LARDER_INSTANTIATE(update_request)
-LARDER_INSTANTIATE(local_update_request)
-LARDER_INSTANTIATE(erase_request)
-LARDER_INSTANTIATE(write_request)
-LARDER_INSTANTIATE(read_range_request)
-LARDER_INSTANTIATE(open_stream_request)
-LARDER_INSTANTIATE(append_stream_request)
-LARDER_INSTANTIATE(close_stream_request)
-LARDER_INSTANTIATE(abort_stream_request)
-LARDER_INSTANTIATE(list_keys_request)
-LARDER_INSTANTIATE(verify_request)
-LARDER_INSTANTIATE(info_request)
-LARDER_INSTANTIATE(statistics_request)
-LARDER_INSTANTIATE(close_request)
+LARDER_FOR_EACH_REMOTE_REQUEST(LARDER_INSTANTIATE)
+LARDER_FOR_EACH_LOCAL_REQUEST(LARDER_INSTANTIATE)
 
 #undef LARDER_INSTANTIATE
 

@@ -55,6 +55,8 @@ std::string_view to_string(errc code) noexcept {
       return "unknown_codec";
     case errc::internal:
       return "internal";
+    case errc::refused:
+      return "refused";
   }
   return "unknown_error";
 }

@@ -71,6 +71,9 @@ enum class errc : uint8_t {
   unknown_codec = 23,
   /// A bug in larder or in a plug-in. Report it.
   internal = 24,
+  /// A validator refused the change; the message is the validator's. Nothing
+  /// changed.
+  refused = 25,
 };
 
 /// Returns the name of `code` as spelled in the enum.

@@ -27,7 +27,14 @@ tl::unexpected<error> damaged(std::string_view what) {
 } // namespace
 
 std::string_view to_string(content_type x) noexcept {
-  return x == content_type::binary ? "binary" : "edn";
+  switch (x) {
+    case content_type::binary:
+      return "binary";
+    case content_type::append_log:
+      return "append-log";
+    default:
+      return "edn";
+  }
 }
 
 value metadata::stored_form() const {
@@ -65,6 +72,8 @@ expected<metadata> metadata::from_stored_form(const value& x) {
     return damaged("has no type");
   if (type->as_string() == "binary")
     result.type = content_type::binary;
+  else if (type->as_string() == "append-log")
+    result.type = content_type::append_log;
   else if (type->as_string() != "edn")
     return fail(errc::unsupported, "values of the type "
                                      + detail::excerpt(to_edn(*type))

@@ -17,11 +17,16 @@ namespace larder {
 
 /// What a key holds.
 enum class content_type : uint8_t {
-  edn,    ///< a `value`
-  binary, ///< bytes, chunked
+  edn,        ///< a `value`
+  binary,     ///< bytes, chunked
+  append_log, ///< entries, the older ones in blobs of their own
 };
 
-/// Returns "edn" or "binary".
+constexpr bool is_valid(content_type x) noexcept {
+  return x <= content_type::append_log;
+}
+
+/// Returns "edn", "binary" or "append-log".
 std::string_view to_string(content_type x) noexcept;
 
 /// The metadata of one key. All but revision and expiry (which live in the

@@ -138,8 +138,17 @@ inline void randomize(random_source& rng, int64_t& x) {
   x = static_cast<int64_t>(rng());
 }
 
-inline void randomize(random_source& rng, content_type& x) {
-  x = rng() % 2 == 0 ? content_type::edn : content_type::binary;
+template <detail::checked_enum T>
+void randomize(random_source& rng, T& x) {
+  do {
+    x = static_cast<T>(rng() % 8);
+  } while (!is_valid(x));
+}
+
+inline void randomize(random_source& rng, error& x) {
+  std::string message;
+  randomize(rng, message);
+  x = error{static_cast<errc>(1 + rng() % 25), message, rng() % 2 == 1};
 }
 
 inline void randomize(random_source& rng, std::chrono::milliseconds& x) {
@@ -155,6 +164,14 @@ template <class T>
 void randomize(random_source& rng, std::optional<T>& x);
 template <class T>
 void randomize(random_source& rng, std::vector<T>& xs);
+inline void randomize(random_source& rng, std::optional<error>& x) {
+  x.reset();
+  if (rng() % 2 == 0)
+    randomize(rng, x.emplace(errc::internal, ""));
+}
+
+template <class... Ts>
+void randomize(random_source& rng, std::variant<Ts...>& x);
 template <detail::message_struct T>
 void randomize(random_source& rng, T& x);
 
@@ -186,6 +203,15 @@ void randomize(random_source& rng, std::vector<T>& xs) {
   xs.resize(pick(rng, 4));
   for (auto& x : xs)
     randomize(rng, x);
+}
+
+template <class... Ts>
+void randomize(random_source& rng, std::variant<Ts...>& x) {
+  auto number = rng() % sizeof...(Ts);
+  [&]<size_t... Is>(std::index_sequence<Is...>) {
+    ((Is == number ? randomize(rng, x.template emplace<Is>()) : void()), ...);
+  }
+  (std::index_sequence_for<Ts...>{});
 }
 
 template <detail::message_struct T>

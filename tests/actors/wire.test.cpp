@@ -16,21 +16,12 @@ using namespace larder::test;
 
 namespace {
 
-using all_messages
-  = std::tuple<get_request, get_reply, exists_request, exists_reply,
-               metadata_request, metadata_reply, put_request, put_reply,
-               update_request, update_reply, erase_request, erase_reply,
-               write_request, read_range_request, read_reply,
-               open_stream_request, open_stream_reply, append_stream_request,
-               append_stream_reply, close_stream_request, abort_stream_request,
-               list_keys_request, list_keys_reply, verify_request, verify_reply,
-               info_request, info_reply, statistics_request, statistics_reply>;
-
 template <class F>
 void for_each_message(F f) {
   [&]<class... Ts>(std::type_identity<std::tuple<Ts...>>) {
     (f(Ts{}), ...);
-  }(std::type_identity<all_messages>{});
+    (f(typename Ts::reply_type{}), ...);
+  }(std::type_identity<remote_requests>{});
 }
 
 std::string encoded(const value& x) {
@@ -231,8 +222,8 @@ TEST_CASE("an error's message that is not UTF-8 arrives legibly") {
 
 TEST_CASE("a code of a newer version becomes an internal error") {
   for (uint64_t code : {uint64_t{0}, uint64_t{200}, uint64_t{257}}) {
-    wire_message msg{1, error_kind,
-                     *encode_content(wire_error{code, "what", true})};
+    auto content = value::vector({static_cast<int64_t>(code), "what", true});
+    wire_message msg{1, error_kind, detail::encode_wire(content)};
     auto err = read_error_answer(msg);
     CHECK(err == errc::internal);
     CHECK(err.data_loss());
@@ -264,6 +255,17 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<verify_request>() == 15);
   CHECK(kind_of<info_request>() == 16);
   CHECK(kind_of<statistics_request>() == 17);
+  CHECK(kind_of<multi_get_request>() == 18);
+  CHECK(kind_of<multi_put_request>() == 19);
+  CHECK(kind_of<multi_erase_request>() == 20);
+  CHECK(kind_of<transact_request>() == 21);
+  CHECK(kind_of<append_request>() == 22);
+  CHECK(kind_of<read_log_request>() == 23);
+  CHECK(kind_of<reduce_log_request>() == 24);
+  CHECK(kind_of<truncate_log_request>() == 25);
+  CHECK(kind_of<watch_request>() == 26);
+  CHECK(kind_of<fetch_events_request>() == 27);
+  CHECK(kind_of<unwatch_request>() == 28);
 }
 
 TEST_CASE("kinds lead back to their requests") {

@@ -3,6 +3,7 @@
 
 #include "larder/detail/wire.hpp"
 
+#include "larder/actor_types.hpp"
 #include "larder/codec.hpp"
 
 #include <algorithm>
@@ -26,6 +27,17 @@ const serializer& wire_serializer() {
 
 } // namespace
 
+value to_wire(const error& x) {
+  // A message may quote a file name or an exception, which can be anything.
+  auto message = x.message();
+  if (!is_utf8(message))
+    for (auto& c : message)
+      if (static_cast<unsigned char>(c) > 0x7F)
+        c = '?';
+  return value::vector(
+    {static_cast<int64_t>(x.code()), std::move(message), x.data_loss()});
+}
+
 value to_wire(const revision& x) {
   return bytes{x.data.begin(), x.data.end()};
 }
@@ -46,14 +58,31 @@ bool from_wire(const value& in, std::string& out) {
   return true;
 }
 
-bool from_wire(const value& in, content_type& out) {
-  if (in == value{static_cast<int64_t>(content_type::edn)})
-    out = content_type::edn;
-  else if (in == value{static_cast<int64_t>(content_type::binary)})
-    out = content_type::binary;
-  else
+bool from_wire(const value& in, error& out) {
+  uint64_t number = 0;
+  std::string message;
+  auto data_loss = false;
+  if (!in.is(value::kind::vector) || in.size() != 3
+      || !from_wire(in.items()[0], number) || !from_wire(in.items()[1], message)
+      || !from_wire(in.items()[2], data_loss))
     return false;
+  auto code = errc::internal;
+  if (number > 0xFF || !from_integer(static_cast<uint8_t>(number), code))
+    message = "error " + std::to_string(number)
+              + ", which only a newer version of larder knows: " + message;
+  out = error{code, std::move(message), data_loss};
   return true;
+}
+
+bool from_wire(const value& in, std::optional<error>& out) {
+  if (in.is_nil()) {
+    out.reset();
+    return true;
+  }
+  // There is no empty error to read into.
+  out.emplace(errc::internal, "");
+  return in.is(value::kind::vector) && in.size() == 1
+         && from_wire(in.items()[0], *out);
 }
 
 bool from_wire(const value& in, std::chrono::milliseconds& out) {

@@ -20,6 +20,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace larder::detail {
@@ -49,7 +50,14 @@ value to_wire(T x) {
     return x;
 }
 
-inline value to_wire(content_type x) {
+/// An enumeration that can tell which numbers are its own.
+template <class T>
+concept checked_enum = std::is_enum_v<T> && requires(T x) {
+  is_valid(x);
+};
+
+template <checked_enum T>
+value to_wire(T x) {
   return static_cast<int64_t>(x);
 }
 
@@ -57,12 +65,16 @@ inline value to_wire(std::chrono::milliseconds x) {
   return static_cast<int64_t>(x.count());
 }
 
+value to_wire(const error& x);
 value to_wire(const revision& x);
 value to_wire(const metadata& x);
 value to_wire(const std::shared_ptr<const bytes>& x);
 
 template <message_struct T>
 value to_wire(const T& x);
+
+template <class... Ts>
+value to_wire(const std::variant<Ts...>& x);
 
 /// Nothing is nil, something a vector of one.
 template <class T>
@@ -77,6 +89,17 @@ value to_wire(const std::vector<T>& xs) {
   for (auto& x : xs)
     items.push_back(to_wire(x));
   return value::vector(std::move(items));
+}
+
+/// The number of the alternative, then what it holds.
+template <class... Ts>
+value to_wire(const std::variant<Ts...>& x) {
+  auto number = static_cast<int64_t>(x.index());
+  return std::visit(
+    [&](auto& y) {
+      return value::vector({number, to_wire(y)});
+    },
+    x);
 }
 
 template <message_struct T>
@@ -110,8 +133,18 @@ bool from_wire(const value& in, T& out) {
   return true;
 }
 
+template <checked_enum T>
+bool from_wire(const value& in, T& out) {
+  std::underlying_type_t<T> number;
+  if (!from_wire(in, number) || !is_valid(static_cast<T>(number)))
+    return false;
+  out = static_cast<T>(number);
+  return true;
+}
+
 bool from_wire(const value& in, std::string& out);
-bool from_wire(const value& in, content_type& out);
+bool from_wire(const value& in, error& out);
+bool from_wire(const value& in, std::optional<error>& out);
 bool from_wire(const value& in, std::chrono::milliseconds& out);
 bool from_wire(const value& in, revision& out);
 bool from_wire(const value& in, metadata& out);
@@ -119,6 +152,9 @@ bool from_wire(const value& in, std::shared_ptr<const bytes>& out);
 
 template <message_struct T>
 bool from_wire(const value& in, T& out);
+
+template <class... Ts>
+bool from_wire(const value& in, std::variant<Ts...>& out);
 
 template <class T>
 bool from_wire(const value& in, std::optional<T>& out) {
@@ -140,6 +176,20 @@ bool from_wire(const value& in, std::vector<T>& out) {
     if (!from_wire(x, out.emplace_back()))
       return false;
   return true;
+}
+
+template <class... Ts>
+bool from_wire(const value& in, std::variant<Ts...>& out) {
+  uint64_t number = 0;
+  if (!in.is(value::kind::vector) || in.size() != 2
+      || !from_wire(in.items()[0], number))
+    return false;
+  return [&]<size_t... Is>(std::index_sequence<Is...>) {
+    return (
+      (number == Is && from_wire(in.items()[1], out.template emplace<Is>()))
+      || ...);
+  }
+  (std::index_sequence_for<Ts...>{});
 }
 
 template <message_struct T>

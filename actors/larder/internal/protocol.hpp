@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "larder/detail/message_types.hpp"
 #include "larder/detail/wire.hpp"
 #include "larder/error.hpp"
 #include "larder/messages.hpp"
@@ -34,14 +35,16 @@ constexpr uint16_t greeting_kind = 1;
 
 constexpr uint16_t first_request_kind = 2;
 
-/// The requests that travel. The position of each is its number on the wire:
-/// new ones come at the end, and none is ever taken out.
+#define LARDER_LIST_TYPE(type) , type
+
+/// The requests that travel, behind a head that is none.
+template <class Head, class... Ts>
+using tuple_of_tail = std::tuple<Ts...>;
+
 using remote_requests
-  = std::tuple<get_request, exists_request, metadata_request, put_request,
-               update_request, erase_request, write_request, read_range_request,
-               open_stream_request, append_stream_request, close_stream_request,
-               abort_stream_request, list_keys_request, verify_request,
-               info_request, statistics_request>;
+  = tuple_of_tail<void LARDER_FOR_EACH_REMOTE_REQUEST(LARDER_LIST_TYPE)>;
+
+#undef LARDER_LIST_TYPE
 
 /// The kind of a request, which is also the kind of its reply.
 template <class Request>
@@ -78,17 +81,6 @@ struct greeting {
 
   static constexpr auto fields(auto& x) {
     return std::tie(x.version, x.max_message_size);
-  }
-};
-
-/// An error as it travels.
-struct wire_error {
-  uint64_t code = 0;
-  std::string message;
-  bool data_loss = false;
-
-  static constexpr auto fields(auto& x) {
-    return std::tie(x.code, x.message, x.data_loss);
   }
 };
 
