@@ -1,14 +1,15 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-// An engine from outside the tree: a log in one file. Each commit appends its
-// changes as one record; opening reads the log from the start. What the program
-// prints is what the compliance suite says of it; docs/writing-a-backend.md
-// explains the engine step by step.
+// An engine from outside the tree: a log in one file. Each group of changes is
+// appended as one record; opening reads the log from the start. What the
+// program prints is what the compliance suite says of it;
+// docs/writing-a-backend.md explains the engine step by step.
 //
 //     custom_backend [DIRECTORY]
 
 #include "larder/compliance.hpp"
+#include "larder/groups.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -120,7 +121,7 @@ public:
 
   capabilities caps() const override {
     capabilities result;
-    result.atomic_batch = true;    // one record per batch
+    result.atomic_groups = true;   // one record per group
     result.ordered_listing = true; // std::map
     result.partial_reads = true;   // everything is in memory
     result.concurrent_commits = true;
@@ -138,25 +139,20 @@ public:
   std::vector<commit_outcome> commit(std::span<mutation> batch) override {
     std::unique_lock guard{mutex_};
     std::vector<commit_outcome> result;
-    auto failed = false;
-    bytes changes;
-    for (auto& x : batch) {
+    for (auto& x : batch)
       result.push_back(check(x));
-      failed = failed || !result.back();
-      auto* blob = std::get_if<std::shared_ptr<const bytes>>(&x.content);
-      changes.push_back(blob ? std::byte{1} : std::byte{0});
-      append_sized(changes, as_bytes(x.key));
-      if (blob)
-        append_sized(changes, **blob);
-    }
-    if (!failed && !batch.empty())
+    auto failed = [&](size_t i) { return !result[i]; };
+    auto refuse = [&](size_t i, error x) { result[i] = fail(std::move(x)); };
+    for_each_group(batch, [&](std::span<const size_t> group) {
+      if (spread_failure(group, failed, refuse))
+        return;
+      auto changes = describe(batch, group);
       if (auto ok = write(changes); !ok)
-        return std::vector<commit_outcome>(batch.size(), fail(ok.error()));
-    for (auto& x : result)
-      if (failed && x)
-        x = fail(errc::conflict, "another mutation of the batch failed");
-    if (!failed)
-      replay(changes, blobs_);
+        for (auto i : group)
+          refuse(i, ok.error());
+      else
+        replay(changes, blobs_);
+    });
     return result;
   }
 
@@ -209,6 +205,23 @@ private:
     return commit_result{exists};
   }
 
+  /// Returns the record of a group.
+  static bytes describe(std::span<const mutation> batch,
+                        std::span<const size_t> group) {
+    bytes result;
+    for (auto i : group) {
+      auto& x = batch[i];
+      if (std::holds_alternative<keep>(x.content))
+        continue;
+      auto* blob = std::get_if<std::shared_ptr<const bytes>>(&x.content);
+      result.push_back(blob ? std::byte{1} : std::byte{0});
+      append_sized(result, as_bytes(x.key));
+      if (blob)
+        append_sized(result, **blob);
+    }
+    return result;
+  }
+
   read_outcome read_one(const read_request& x) const {
     auto i = blobs_.find(x.key);
     if (i == blobs_.end())
@@ -221,6 +234,8 @@ private:
   /// Appends a record. One that is only half there after a failure is cut off,
   /// so that no later one comes behind it.
   expected<void> write(bytes_view changes) {
+    if (changes.empty())
+      return {};
     bytes record;
     append_sized(record, changes);
     std::ofstream out{path_, std::ios::binary | std::ios::app};

@@ -41,8 +41,9 @@ enum class write_domain : uint8_t {
 
 /// What an engine can do, in flags and numbers.
 struct capabilities {
-  /// A commit of several mutations is all or nothing, also for readers.
-  bool atomic_batch = false;
+  /// Mutations with a `group` are taken: each group is all or nothing, also for
+  /// readers and after a crash.
+  bool atomic_groups = false;
   /// `list` goes through the keys in the order of their bytes.
   bool ordered_listing = false;
   /// Reading a part of a blob does not cost reading all of it.
@@ -169,28 +170,37 @@ public:
   virtual expected<void> set_prefix(bytes_view data) = 0;
 };
 
+/// Leaves a key as it is: only the precondition of the mutation counts.
+struct keep {};
+
 /// A change of one key.
 struct mutation {
-  /// A blob to put, a staged one to put, or nothing: erase.
+  /// A blob to put, a staged one to put, nothing (erase), or no change.
   using content_type
     = std::variant<std::monostate, std::shared_ptr<const bytes>,
-                   std::shared_ptr<staged_blob>>;
+                   std::shared_ptr<staged_blob>, keep>;
 
   std::string key;
   content_type content;
   precondition condition;
+
+  /// Mutations of one commit that have the same group are carried out all or
+  /// not at all. 0: on its own.
+  uint64_t group = 0;
 };
 
 /// What became of a mutation that did not fail.
 struct commit_result {
   /// Whether the key had a blob before. Engines may say true for a put without
-  /// precondition when finding out costs extra; for erases it is exact.
+  /// precondition when finding out costs extra; otherwise it is exact.
   bool existed = false;
 };
 
-/// Errors: `precondition_failed` (nothing changed), `limit_exceeded` (nothing
-/// changed), `unsupported`, `io_error` (nothing changed unless `data_loss()`:
-/// then old or new may be found after reopening).
+/// Errors: `precondition_failed` (nothing changed), `conflict` (another
+/// mutation of the group failed, nothing changed), `limit_exceeded` (nothing
+/// changed), `unsupported` (nothing changed), `io_error` (nothing changed
+/// unless `data_loss()`: then old or new may be found after reopening, of a
+/// group all old or all new).
 using commit_outcome = expected<commit_result>;
 
 // -- engine -------------------------------------------------------------------
@@ -208,19 +218,25 @@ public:
   virtual std::string name() const = 0;
 
   /// Carries out all mutations and returns when they are as durable as
-  /// configured, with one outcome per mutation, in order. Each mutation is all
-  /// or nothing; the batch is too if `caps().atomic_batch` (then one failed
-  /// precondition fails all, the others with `conflict`). No key occurs twice
-  /// in a batch.
+  /// configured, with one outcome per mutation, in order. Each mutation without
+  /// group is all or nothing and independent of all others. A group is all or
+  /// nothing as well, also after a crash: one mutation of it that fails, for
+  /// whatever reason, fails the others of its group with `conflict`, and no
+  /// others. Without `caps().atomic_groups` a mutation with a group is refused
+  /// as `unsupported`. No key occurs twice in a batch.
   virtual std::vector<commit_outcome> commit(std::span<mutation> batch) = 0;
 
-  /// Reads, one outcome per request, in order. Never creates anything.
+  /// Reads, one outcome per request, in order. Never creates anything. With
+  /// `caps().atomic_groups` one call sees each group wholly or not at all, and
+  /// when one of its mutations was seen (by anybody, also in a listing), every
+  /// read that begins afterwards sees them all.
   virtual std::vector<read_outcome> read(std::span<const read_request> requests)
     = 0;
 
   /// Returns the next page of keys. Memory is bounded by the page; the cost
   /// does not depend on the number of keys. A key that exists during the whole
-  /// listing occurs exactly once; one that comes or goes at most once.
+  /// listing occurs exactly once; one that comes or goes at most once. A group
+  /// may be committed in the middle of a listing, even of a page.
   /// @returns `invalid_argument` for an `after` that no page gave out, for a
   ///          limit of 0 and for parts other than none, header and metadata
   virtual expected<list_page> list(const list_request& request) = 0;

@@ -3,6 +3,8 @@
 
 #include "larder/wrappers.hpp"
 
+#include "larder/groups.hpp"
+
 #include <utility>
 #include <variant>
 
@@ -132,18 +134,16 @@ std::vector<Outcome> merge(faults injected, std::vector<Outcome> passed) {
 std::vector<commit_outcome>
 fault_injecting_backend::commit(std::span<mutation> batch) {
   faults injected;
-  std::vector<mutation> passing;
-  for (auto& x : batch) {
+  for (auto& x : batch)
     injected.push_back((*decision_)(backend_call::commit, x.key));
-    if (!injected.back())
-      passing.push_back(faulty_staged_blob::unwrap(x));
-  }
-  if (passing.size() == batch.size() || !caps().atomic_batch)
-    return merge(std::move(injected), inner().commit(passing));
-  std::vector<commit_outcome> kept_back(
-    passing.size(),
-    fail(errc::conflict, "another mutation of the same atomic batch failed"));
-  return merge(std::move(injected), std::move(kept_back));
+  spread_failures(
+    batch, [&](size_t i) { return injected[i].has_value(); },
+    [&](size_t i, error problem) { injected[i] = std::move(problem); });
+  std::vector<mutation> passing;
+  for (size_t i = 0; i < batch.size(); ++i)
+    if (!injected[i])
+      passing.push_back(faulty_staged_blob::unwrap(batch[i]));
+  return merge(std::move(injected), inner().commit(passing));
 }
 
 std::vector<read_outcome>

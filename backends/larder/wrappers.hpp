@@ -67,9 +67,8 @@ public:
   /// Replaces the decision; an empty function lets everything pass.
   void inject(decide_fn f);
 
-  /// The mutations that are not to fail go on as one batch. In an engine with
-  /// `atomic_batch` one that is to fail keeps back all of them, which answer
-  /// `conflict`.
+  /// The mutations that are not to fail go on as one batch, except those of a
+  /// group of which another is to fail: they answer `conflict`.
   std::vector<commit_outcome> commit(std::span<mutation> batch) override;
   std::vector<read_outcome>
   read(std::span<const read_request> requests) override;

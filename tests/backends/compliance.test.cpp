@@ -272,16 +272,68 @@ struct guesses_existed : backend_wrapper {
   }
 };
 
-struct commits_one_by_one : backend_wrapper {
+/// Takes each mutation and each request on its own, and between the first two
+/// waits (not for ever) until another thread has done something.
+template <bool Commits, bool Reads>
+struct one_by_one : backend_wrapper {
   using backend_wrapper::backend_wrapper;
 
   std::vector<commit_outcome> commit(std::span<mutation> batch) override {
-    std::vector<commit_outcome> result;
-    for (auto& x : batch) {
-      result.push_back(std::move(inner().commit({&x, 1})[0]));
-      std::this_thread::yield();
+    ++calls_;
+    if (!Commits)
+      return inner().commit(batch);
+    return split<commit_outcome>(batch, [this](auto& x) {
+      return inner().commit({&x, 1});
+    });
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    ++calls_;
+    if (!Reads)
+      return inner().read(requests);
+    return split<read_outcome>(requests, [this](auto& x) {
+      return inner().read({&x, 1});
+    });
+  }
+
+  template <class Outcome, class Items, class F>
+  std::vector<Outcome> split(Items items, F f) {
+    std::vector<Outcome> result;
+    for (auto& x : items) {
+      auto before = calls_.load();
+      result.push_back(std::move(f(x)[0]));
+      for (int i = 0; i < 1000 && result.size() == 1 && calls_ == before; ++i)
+        std::this_thread::yield();
     }
     return result;
+  }
+
+  std::atomic<int> calls_ = 0;
+};
+
+using commits_one_by_one = one_by_one<true, false>;
+using reads_one_by_one = one_by_one<false, true>;
+
+/// As if each batch were one group.
+struct one_fails_the_batch : backend_wrapper {
+  using backend_wrapper::backend_wrapper;
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    for (auto& x : batch)
+      x.group = 1;
+    return inner().commit(batch);
+  }
+};
+
+struct keep_erases : backend_wrapper {
+  using backend_wrapper::backend_wrapper;
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    for (auto& x : batch)
+      if (std::holds_alternative<keep>(x.content))
+        x.content = {};
+    return inner().commit(batch);
   }
 };
 
@@ -376,6 +428,12 @@ struct small_keys {
 struct small_blobs {
   void operator()(capabilities& x) const {
     x.max_blob_size = 5000;
+  }
+};
+
+struct no_groups {
+  void operator()(capabilities& x) const {
+    x.atomic_groups = false;
   }
 };
 
@@ -813,8 +871,14 @@ TEST_CASE("the suite catches an engine without a real fence") {
 }
 
 TEST_CASE("the suite catches an engine whose commits can be seen half done") {
-  caught<commits_one_by_one>("each-mutation-has-its-outcome");
-  caught<commits_one_by_one>("atomic-batches-are-seen-whole");
+  caught<commits_one_by_one>("one-failure-fails-its-group-only");
+  caught<commits_one_by_one>("groups-are-seen-whole");
+  caught<one_fails_the_batch>("one-failure-fails-its-group-only");
+  caught<one_fails_the_batch>("each-mutation-has-its-outcome");
+  caught<reads_one_by_one>("groups-are-seen-whole");
+  caught<keep_erases>("keep-checks-and-changes-nothing");
+  caught<drops_preconditions>("keep-checks-and-changes-nothing");
+  caught<declares<no_groups>>("groups-are-declared-or-refused");
   caught<writes_in_two_steps>("readers-never-see-a-torn-blob");
 }
 

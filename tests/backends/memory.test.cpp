@@ -151,30 +151,38 @@ TEST_CASE("reading from memory copies nothing and outlives the blob") {
                    view->data.end()));
 }
 
-TEST_CASE("one failed precondition fails an atomic batch") {
+TEST_CASE("one failed precondition fails its group and nothing else") {
   auto store = create();
   REQUIRE(commit(*store, put("b", blob(1)), put("c", blob(1)))[0]);
-  auto result = commit(*store, put("a", blob(2)),
-                       put("b", blob(2), precondition::absent()), erase("c"),
+  auto in_group = [](mutation x) {
+    x.group = 1;
+    return x;
+  };
+  auto result = commit(*store, in_group(put("a", blob(2))),
+                       in_group(put("b", blob(2), precondition::absent())),
+                       in_group(erase("c")), put("e", blob(2)),
                        put("d", blob(2), precondition::matches(rev(9))));
-  REQUIRE(result.size() == 4);
+  REQUIRE(result.size() == 5);
   CHECK(result[0].error() == errc::conflict);
   CHECK(result[1].error() == errc::precondition_failed);
   CHECK(result[2].error() == errc::conflict);
-  CHECK(result[3].error() == errc::precondition_failed);
-  CHECK(keys(*store) == std::vector<std::string>{"b", "c"});
+  CHECK(result[3]);
+  CHECK(result[4].error() == errc::precondition_failed);
+  CHECK(keys(*store) == std::vector<std::string>{"b", "c", "e"});
   CHECK(get(*store, "b")->data[24] == std::byte{1});
 }
 
-TEST_CASE("readers never see half of an atomic batch") {
+TEST_CASE("readers never see half of a group in memory") {
   auto store = create();
   std::vector<std::string> names;
   for (int i = 0; i < 10; ++i)
     names.push_back("key " + std::to_string(i));
   auto put_all = [&](uint8_t x) {
     std::vector<mutation> batch;
-    for (auto& name : names)
+    for (auto& name : names) {
       batch.push_back(put(name, blob(x)));
+      batch.back().group = 1;
+    }
     for (auto& outcome : store->commit(batch))
       if (!outcome)
         return false;
@@ -241,10 +249,38 @@ TEST_CASE("a full memory store refuses puts until there is room") {
     CHECK(commit(*store, put("c", blob(1, 0)))[0].error()
           == errc::limit_exceeded);
   }
-  SECTION("what a batch frees can be used by the same batch") {
-    auto result = commit(*store, put("b", blob(1, 900)), erase("a"));
+  SECTION("what a group frees can be used by the same group") {
+    std::vector<mutation> batch{put("b", blob(1, 900)), erase("a")};
+    batch[0].group = batch[1].group = 1;
+    auto result = store->commit(batch);
     CHECK(result[0]);
     CHECK(result[1]);
+  }
+  SECTION("a group that does not fit leaves room for others") {
+    std::vector<mutation> batch{put("b", blob(1, 50)), put("c", blob(1, 50)),
+                                erase("d"), put("e", blob(1, 60))};
+    for (size_t i = 0; i < 3; ++i)
+      batch[i].group = 1;
+    auto result = store->commit(batch);
+    CHECK(result[0].error() == errc::limit_exceeded);
+    CHECK(result[1].error() == errc::limit_exceeded);
+    CHECK(result[2].error() == errc::conflict);
+    CHECK(result[3]);
+    CHECK(keys(*store) == std::vector<std::string>{"a", "e"});
+    CHECK(commit(*store, put("f", blob(1, 0)))[0].error()
+          == errc::limit_exceeded);
+  }
+  SECTION("a key that is kept needs no room and frees none") {
+    std::vector<mutation> batch{{"a", keep{}, {}, 1}, put("b", blob(1, 100))};
+    batch[1].group = 1;
+    auto result = store->commit(batch);
+    CHECK(result[0].error() == errc::conflict);
+    CHECK(result[1].error() == errc::limit_exceeded);
+    batch[1].content = blob(1, 70);
+    result = store->commit(batch);
+    CHECK(result[0]);
+    CHECK(result[1]);
+    CHECK(keys(*store) == std::vector<std::string>{"a", "b"});
   }
   SECTION("replacing counts only the difference") {
     CHECK(commit(*store, put("a", blob(2, 935)))[0]);

@@ -18,18 +18,6 @@ std::shared_ptr<backend> memory() {
   return std::move(*result);
 }
 
-/// A memory store that does not promise atomic batches.
-class one_by_one_backend : public backend_wrapper {
-public:
-  using backend_wrapper::backend_wrapper;
-
-  capabilities caps() const override {
-    auto result = backend_wrapper::caps();
-    result.atomic_batch = false;
-    return result;
-  }
-};
-
 std::shared_ptr<const bytes> blob() {
   bytes result;
   header{}.encode(result);
@@ -78,7 +66,7 @@ TEST_CASE("a wrapper passes every call on") {
   backend_wrapper store{inner};
   CHECK(store.id() == inner->id());
   CHECK(store.name() == inner->name());
-  CHECK(store.caps().atomic_batch);
+  CHECK(store.caps().atomic_groups);
   CHECK(&store.inner() == inner.get());
   CHECK(put_all(store, {"a"})[0]);
   CHECK(num_keys(*inner) == 1);
@@ -95,7 +83,7 @@ TEST_CASE("a wrapper passes every call on") {
 
 TEST_CASE("an injected fault fails one mutation and lets the others pass") {
   auto inner = memory();
-  fault_injecting_backend store{std::make_shared<one_by_one_backend>(inner)};
+  fault_injecting_backend store{inner};
   store.inject(fail_on(backend_call::commit, "b"));
   auto result = put_all(store, {"a", "b", "c"});
   REQUIRE(result.size() == 3);
@@ -109,16 +97,23 @@ TEST_CASE("an injected fault fails one mutation and lets the others pass") {
   CHECK(put_all(store, {"b"})[0]);
 }
 
-TEST_CASE("an injected fault keeps back an atomic batch") {
+TEST_CASE("an injected fault keeps back the rest of its group") {
   auto inner = memory();
   fault_injecting_backend store{inner};
   store.inject(fail_on(backend_call::commit, "b"));
-  auto result = put_all(store, {"a", "b", "c"});
-  REQUIRE(result.size() == 3);
+  std::vector<mutation> batch{{"a", blob(), {}, 1},
+                              {"b", blob(), {}, 1},
+                              {"c", blob(), {}},
+                              {"d", blob(), {}, 1},
+                              {"e", blob(), {}, 2}};
+  auto result = store.commit(batch);
+  REQUIRE(result.size() == 5);
   CHECK(result[0].error() == errc::conflict);
   CHECK(result[1].error() == errc::io_error);
-  CHECK(result[2].error() == errc::conflict);
-  CHECK(num_keys(*inner) == 0);
+  CHECK(result[2]);
+  CHECK(result[3].error() == errc::conflict);
+  CHECK(result[4]);
+  CHECK(num_keys(*inner) == 2);
   CHECK(store.commit({}).empty());
 }
 

@@ -46,7 +46,7 @@ value describe(const store_context& ctx) {
     {key("name"), ctx.name()},
     {key("id"), ctx.blobs().store()},
     {key("engine"), value::map({
-                      {key("atomic-batch"), caps.atomic_batch},
+                      {key("atomic-groups"), caps.atomic_groups},
                       {key("ordered-listing"), caps.ordered_listing},
                       {key("partial-reads"), caps.partial_reads},
                       {key("durable"), caps.durable},

@@ -17,6 +17,7 @@ std::vector<detail::compliance_check> all_checks() {
          detail::lifecycle_checks(),
          detail::reading_checks(),
          detail::writing_checks(),
+         detail::group_checks(),
          detail::key_checks(),
          detail::listing_checks(),
          detail::staging_checks(),

@@ -104,32 +104,52 @@ void no_torn_blobs(trial& t) {
     t, [&](size_t i) { t.must_put("a", blob(i)); }, [&] { read_whole(t); });
 }
 
-void atomic_batches(trial& t) {
-  if (!t.store().caps().atomic_batch)
-    t.skip("atomic_batch is not declared");
-  std::vector<std::string> keys;
+/// A blob whose revision counts.
+blob_ptr numbered_blob(uint64_t x) {
+  bytes number;
+  append_big_endian(number, x);
+  revision rev;
+  std::copy(number.begin(), number.end(), rev.data.begin());
+  return std::make_shared<const bytes>(make_test_blob(rev, {}, number));
+}
+
+uint64_t number_of(trial& t, const expected<std::optional<blob_view>>& x) {
+  t.require(x && *x, "a key of a group could not be read");
+  return load_big_endian<uint64_t>(revision_of((*x)->data).data.data());
+}
+
+void groups_seen_whole(trial& t) {
+  if (!t.store().caps().atomic_groups)
+    t.skip("atomic_groups is not declared");
   std::vector<read_request> requests;
-  for (int i = 0; i < 8; ++i) {
-    keys.push_back("key " + std::to_string(i));
-    requests.push_back({keys.back(), blob_part::header, 0, 0, {}});
-  }
+  for (int i = 0; i < 8; ++i)
+    requests.push_back(
+      {"key " + std::to_string(i), blob_part::header, 0, 0, {}});
   auto write = [&](size_t i) {
     std::vector<mutation> batch;
-    auto blob = uniform_blob(static_cast<uint8_t>(i % 250 + 1), 100);
-    for (auto& key : keys)
-      batch.push_back({key, blob, {}});
+    for (auto& x : requests)
+      batch.push_back({x.key, numbered_blob(i), {}, 7});
     for (auto& x : t.commit(batch))
-      t.require_value(x, "committing an atomic batch");
+      t.require_value(x, "committing a group");
   };
   write(0);
   write_and_read(t, write, [&] {
     auto outcomes = t.store().read(requests);
-    t.require(outcomes.size() == keys.size() && outcomes[0] && *outcomes[0],
-              "reading during an atomic batch failed");
-    auto seed = seed_of((*outcomes[0])->data);
+    t.require(outcomes.size() == requests.size(),
+              "a read of several keys has too few outcomes");
+    auto latest = number_of(t, outcomes[0]);
     for (auto& x : outcomes)
-      t.expect(x && *x && seed_of((*x)->data) == seed,
-               "a reader saw half of an atomic batch");
+      t.expect(number_of(t, x) == latest, "a reader saw half of a group");
+    auto must_not_go_back = [&](uint64_t now) {
+      t.expect(now >= latest, "a reader saw a group and then not all of it");
+      latest = std::max(now, latest);
+    };
+    for (size_t i : {7, 0, 4, 3})
+      must_not_go_back(number_of(t, t.read(requests[i])));
+    auto page = t.store().list({"key 6", {}, 1, blob_part::header});
+    if (page && page->entries.size() == 1) // or it comes with a later page
+      must_not_go_back(number_of(t, page->entries[0].blob));
+    must_not_go_back(number_of(t, t.read(requests[1])));
   });
 }
 
@@ -306,7 +326,7 @@ void exact_counter(trial& t) {
 
 constexpr compliance_check checks[] = {
   {"readers-never-see-a-torn-blob", no_torn_blobs},
-  {"atomic-batches-are-seen-whole", atomic_batches},
+  {"groups-are-seen-whole", groups_seen_whole},
   {"concurrent-commits-are-all-kept", concurrent_commits},
   {"conditional-writes-have-one-winner", one_winner},
   {"conditional-counter-is-exact", exact_counter},

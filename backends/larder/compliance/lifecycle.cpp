@@ -141,7 +141,7 @@ void plausible_capabilities(trial& t) {
   t.expect(!t.store().name().empty(), "the name is empty");
   t.reopen();
   auto again = t.store().caps();
-  t.expect(caps.atomic_batch == again.atomic_batch
+  t.expect(caps.atomic_groups == again.atomic_groups
              && caps.ordered_listing == again.ordered_listing
              && caps.staging == again.staging && caps.domain == again.domain
              && caps.max_key_size == again.max_key_size

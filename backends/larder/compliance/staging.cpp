@@ -145,10 +145,9 @@ void refuse_then_commit(trial& t, const std::string& key) {
        {precondition::absent(), precondition::matches(fresh_revision())})
     t.expect_error(commit(t, key, staged, condition), errc::precondition_failed,
                    "committing a staged blob against its precondition");
-  if (t.store().caps().atomic_batch) {
-    auto results
-      = t.commit({{key, staged, {}},
-                  {"missing", old, precondition::matches(fresh_revision())}});
+  if (t.store().caps().atomic_groups) {
+    auto wrong = precondition::matches(fresh_revision());
+    auto results = t.commit({{key, staged, {}, 1}, {"missing", old, wrong, 1}});
     t.expect_error(results[0], errc::conflict,
                    "committing a staged blob beside one that is refused");
   }

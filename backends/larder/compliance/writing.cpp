@@ -112,14 +112,6 @@ void outcome_per_mutation(trial& t) {
   for (auto i : {1, 3, 6})
     t.expect_error(result[size_t(i)], errc::precondition_failed,
                    "mutation " + std::to_string(i) + " of a batch");
-  if (t.store().caps().atomic_batch) {
-    for (auto i : {0, 2, 4, 5, 7})
-      t.expect_error(result[size_t(i)], errc::conflict,
-                     "mutation " + std::to_string(i)
-                       + " of an atomic batch that failed");
-    t.expect_contents(before, "after an atomic batch that failed");
-    return;
-  }
   t.require_value(result[0], "the first put of a batch");
   expect_existed(t, result[2], false, "erasing a missing key in a batch");
   expect_existed(t, result[4], true, "erasing in a batch");

@@ -19,6 +19,7 @@ struct compliance_check {
 std::span<const compliance_check> lifecycle_checks();
 std::span<const compliance_check> reading_checks();
 std::span<const compliance_check> writing_checks();
+std::span<const compliance_check> group_checks();
 std::span<const compliance_check> key_checks();
 std::span<const compliance_check> listing_checks();
 std::span<const compliance_check> staging_checks();

@@ -9,7 +9,7 @@
 
 namespace larder::detail {
 
-/// Carries out all mutations or none; see `backend::commit`.
+/// Carries out mutations and groups; see `backend::commit`.
 std::vector<commit_outcome> commit_to_memory(memory_store& store,
                                              std::span<mutation> batch);
 

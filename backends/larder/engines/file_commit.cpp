@@ -65,6 +65,8 @@ std::vector<commit_outcome> file_commit::run() {
 void file_commit::prepare(step& x) {
   if (auto ok = check_key(x.what->key); !ok)
     return drop(x, ok.error());
+  if (x.what->group != 0)
+    return drop(x, {errc::unsupported, "the file engine has no groups"});
   x.name = name_of(x.what->key);
   if (state_.dirs[x.name.dir] == dir_state::failed)
     return drop(x, {errc::io_error,
@@ -231,6 +233,8 @@ void file_commit::publish(step& x) {
     x.existed = err == 0;
     return;
   }
+  if (!x.puts())
+    return;
   if (auto ok = x.source().publish(path); !ok)
     return drop(x, ok.error());
   if (x.staged)
@@ -268,7 +272,7 @@ std::vector<file_commit::step*> file_commit::live() {
 
 std::vector<file_commit::step*> file_commit::live_puts() {
   auto result = live();
-  std::erase_if(result, [](step* x) { return x->erases(); });
+  std::erase_if(result, [](step* x) { return !x->puts(); });
   return result;
 }
 

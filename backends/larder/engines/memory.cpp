@@ -101,7 +101,7 @@ public:
 
   capabilities caps() const override {
     capabilities result;
-    result.atomic_batch = true;
+    result.atomic_groups = true;
     result.ordered_listing = true;
     result.partial_reads = true;
     result.concurrent_commits = true;

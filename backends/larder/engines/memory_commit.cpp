@@ -4,6 +4,7 @@
 #include "larder/detail/memory_commit.hpp"
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/groups.hpp"
 
 #include <limits>
 #include <new>
@@ -120,6 +121,7 @@ struct change {
   /// The blob to put; afterwards the one that it replaced.
   blob_ptr blob;
   memory_staged_blob* staged = nullptr;
+  bool erases = false;
   std::optional<error> problem;
 };
 
@@ -139,23 +141,36 @@ public:
       shard_guard guard{store_, shards};
       for (size_t i = 0; i < batch_.size(); ++i)
         check(batch_[i], changes_[i]);
-      if (!failed_)
-        apply();
+      for_each_group(batch_, [this](members group) {
+        if (!spread(group))
+          apply(group);
+      });
     }
     return outcomes(); // what was replaced is freed without locks
   }
 
 private:
-  void refuse(change& x, error problem) {
-    failed_ = true;
+  /// The indices of the mutations that succeed or fail together.
+  using members = std::span<const size_t>;
+
+  static void refuse(change& x, error problem) {
     if (!x.problem)
       x.problem = std::move(problem);
+  }
+
+  bool spread(members group) {
+    return spread_failure(
+      group, [this](size_t i) { return changes_[i].problem.has_value(); },
+      [this](size_t i, error problem) {
+        refuse(changes_[i], std::move(problem));
+      });
   }
 
   /// Does all that needs no lock; returns the index of the shard.
   size_t prepare(const mutation& x, change& out) {
     auto index = memory_store::shard_index(x.key);
     out.blobs = &store_.shards[index].blobs;
+    out.erases = std::holds_alternative<std::monostate>(x.content);
     if (auto* blob = std::get_if<blob_ptr>(&x.content)) {
       if (*blob)
         out.blob = *blob;
@@ -195,34 +210,37 @@ private:
     }
   }
 
-  /// Makes all changes, or none if there is no room.
-  void apply() {
+  /// Makes all changes of a group, or none if there is no room.
+  void apply(members group) {
     uint64_t taken = 0;
     uint64_t freed = 0;
-    for (size_t i = 0; i < batch_.size(); ++i) {
+    for (auto i : group) {
       auto& x = changes_[i];
-      if (x.existed)
+      if (x.existed && (x.blob || x.erases))
         freed += x.pos->first.size() + x.pos->second->size();
       if (x.blob) // staged bytes are counted already
         taken += batch_[i].key.size() + (x.staged ? 0 : x.blob->size());
     }
     if (taken > freed && !store_.quota.take(taken - freed)) {
-      for (auto& x : changes_)
-        if (x.blob)
-          refuse(x, quota_exceeded());
+      for (auto i : group)
+        if (changes_[i].blob)
+          refuse(changes_[i], quota_exceeded());
+      spread(group);
       return;
     }
-    if (!make_room()) {
+    if (!make_room(group)) {
       if (taken > freed)
         store_.quota.give_back(taken - freed);
+      spread(group);
       return;
     }
-    for (auto& x : changes_) {
+    for (auto i : group) {
+      auto& x = changes_[i];
       if (x.blob) {
         x.pos->second.swap(x.blob);
         if (x.staged)
           x.staged->committed();
-      } else if (x.existed) {
+      } else if (x.erases && x.existed) {
         x.blob = std::move(x.pos->second);
         x.blobs->erase(x.pos);
       }
@@ -232,17 +250,17 @@ private:
   }
 
   /// Adds the new keys, still without blobs: nothing later can fail.
-  bool make_room() {
-    size_t i = 0;
+  bool make_room(members group) {
+    auto next = group.begin();
     try {
-      for (; i < changes_.size(); ++i)
-        if (auto& x = changes_[i]; x.blob && !x.existed)
-          x.pos = x.blobs->emplace(batch_[i].key, nullptr).first;
+      for (; next != group.end(); ++next)
+        if (auto& x = changes_[*next]; x.blob && !x.existed)
+          x.pos = x.blobs->emplace(batch_[*next].key, nullptr).first;
       return true;
     } catch (const std::bad_alloc&) {
-      refuse(changes_[i], out_of_memory());
-      while (i-- > 0)
-        if (auto& x = changes_[i]; x.blob && !x.existed)
+      refuse(changes_[*next], out_of_memory());
+      while (next != group.begin())
+        if (auto& x = changes_[*--next]; x.blob && !x.existed)
           x.blobs->erase(x.pos);
       return false;
     }
@@ -254,9 +272,6 @@ private:
     for (auto& x : changes_) {
       if (x.problem)
         result.push_back(fail(std::move(*x.problem)));
-      else if (failed_)
-        result.push_back(fail(
-          errc::conflict, "another mutation of the same atomic batch failed"));
       else
         result.push_back(commit_result{x.existed});
     }
@@ -266,7 +281,6 @@ private:
   memory_store& store_;
   std::span<mutation> batch_;
   std::vector<change> changes_;
-  bool failed_ = false;
 };
 
 } // namespace

@@ -40,6 +40,9 @@ private:
     bool erases() const {
       return std::holds_alternative<std::monostate>(what->content);
     }
+    bool puts() const {
+      return !erases() && !std::holds_alternative<keep>(what->content);
+    }
     staging_file& source() {
       return staged ? staged->file() : file;
     }
