@@ -92,7 +92,7 @@ chain::chain(const uuid& store, chain_config config)
 
 expected<bytes> chain::encode(std::string_view key, const metadata& meta,
                               const value& content) const {
-  if (meta.type != content_type::edn)
+  if (meta.type == content_type::binary)
     return fail(errc::invalid_argument, "binaries are encoded in chunks");
   auto with = detail::codecs::to_write(config_);
   if (!with)

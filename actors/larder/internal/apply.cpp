@@ -45,7 +45,7 @@ expected<metadata> next_metadata(const value& key, const entry& state,
   auto stamp = ctx.store.stamp();
   result.last_write = state.present ? std::max(stamp, state.meta.last_write)
                                     : stamp;
-  result.rev = ctx.mint();
+  result.rev = ctx.revisions.mint();
   return result;
 }
 
@@ -56,6 +56,16 @@ void replace(entry& state, metadata meta, value content) {
   state.meta = std::move(meta);
   state.content = std::move(content);
   state.has_content = true;
+}
+
+/// Removes a key, so that its revision and time of removal are known.
+void remove(const value& key, entry& state, const apply_context& ctx) {
+  metadata last;
+  last.key = key;
+  last.rev = ctx.revisions.mint();
+  last.last_write = std::max(ctx.store.stamp(), state.meta.last_write);
+  state = entry{};
+  state.meta = std::move(last);
 }
 
 /// Changes the value of a key through a function of the whole path.
@@ -240,7 +250,7 @@ expected<erase_reply> apply(const erase_request& req, entry& state,
   if (!state.live(ctx.now))
     return erase_reply{false};
   if (req.steps.empty()) {
-    state = entry{};
+    remove(req.key, state, ctx);
     changed = true;
     return erase_reply{true};
   }
@@ -314,11 +324,11 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
   return reply;
 }
 
-void apply(const collect_expired&, entry& state, const apply_context& ctx,
+void apply(const collect_expired& req, entry& state, const apply_context& ctx,
            bool& changed) {
   if (!state.present || !state.meta.expired(ctx.now))
     return;
-  state = entry{};
+  remove(req.key, state, ctx);
   changed = true;
 }
 

@@ -122,10 +122,7 @@ struct reader_state {
     auto result = run();
     if (kind) {
       auto& op = stats->operations[static_cast<size_t>(*kind)];
-      op.count.add();
-      op.microseconds.add(watch.microseconds());
-      if (!result)
-        op.errors.add();
+      op.add(!result, watch.microseconds());
     }
     return to_result(std::move(result));
   }

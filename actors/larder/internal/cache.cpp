@@ -18,12 +18,22 @@ void entry_cache::put(const value& key, entry x) {
   // Two allocations of the containers are part of the price of an entry.
   constexpr size_t overhead = 128;
   auto cost = x.footprint() + key.footprint() + overhead;
-  erase(key);
-  if (cost > max_bytes_ / 8)
+  if (cost > max_bytes_ / 8) {
+    erase(key);
     return;
+  }
   auto& order = items_.get<1>();
-  order.push_front(item{key, std::move(x), cost});
-  bytes_ += cost;
+  if (auto i = items_.find(key); i != items_.end()) {
+    bytes_ += cost - i->cost;
+    items_.modify(i, [&](item& old) {
+      old.content = std::move(x);
+      old.cost = cost;
+    });
+    order.relocate(order.begin(), items_.project<1>(i));
+  } else {
+    order.push_front(item{key, std::move(x), cost});
+    bytes_ += cost;
+  }
   while (bytes_ > max_bytes_) {
     bytes_ -= order.back().cost;
     order.pop_back();

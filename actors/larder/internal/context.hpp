@@ -58,6 +58,11 @@ public:
   /// The clock that stamps commits: never goes back within this store.
   int64_t stamp();
 
+  /// A number for a group of mutations that no other group has.
+  uint64_t new_group() noexcept {
+    return last_group_.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
   /// Makes an error message name the engine.
   std::string name() const {
     return name_;
@@ -79,6 +84,7 @@ private:
   capabilities caps_;
   std::string name_;
   std::atomic<int64_t> last_stamp_{0};
+  std::atomic<uint64_t> last_group_{0};
   std::vector<actor_statistics> statistics_;
 };
 

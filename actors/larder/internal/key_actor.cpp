@@ -3,287 +3,17 @@
 
 #include "larder/internal/key_actor.hpp"
 
-#include "larder/internal/apply.hpp"
 #include "larder/internal/batch.hpp"
 #include "larder/internal/engine_access.hpp"
-#include "larder/internal/promise.hpp"
+#include "larder/internal/requests.hpp"
 #include "larder/internal/shard.hpp"
-#include "larder/text.hpp"
+#include "larder/key.hpp"
 
 #include <optional>
-#include <type_traits>
 
 namespace larder::internal {
 
 namespace {
-
-// -- requests as operations ---------------------------------------------------
-
-/// How requests are counted, what they need, and what they keep in memory.
-template <class Request>
-struct traits;
-
-template <op_kind Kind, bool Mutation>
-struct basic_traits {
-  static constexpr op_kind kind = Kind;
-  static constexpr bool is_mutation = Mutation;
-};
-
-template <>
-struct traits<get_request> : basic_traits<op_kind::get, false> {
-  static knowledge needs(const get_request&) {
-    return knowledge::content;
-  }
-};
-
-template <>
-struct traits<exists_request> : basic_traits<op_kind::exists, false> {
-  static knowledge needs(const exists_request& req) {
-    return req.steps.empty() ? knowledge::existence : knowledge::content;
-  }
-};
-
-template <>
-struct traits<metadata_request> : basic_traits<op_kind::metadata, false> {
-  static knowledge needs(const metadata_request&) {
-    return knowledge::metadata;
-  }
-};
-
-template <>
-struct traits<put_request> : basic_traits<op_kind::put, true> {
-  static knowledge needs(const put_request& req) {
-    return req.steps.empty() ? knowledge::metadata : knowledge::content;
-  }
-};
-
-template <>
-struct traits<update_request> : basic_traits<op_kind::update, true> {
-  static knowledge needs(const update_request&) {
-    return knowledge::content;
-  }
-};
-
-template <>
-struct traits<local_update_request> : basic_traits<op_kind::update, true> {
-  static knowledge needs(const local_update_request&) {
-    return knowledge::content;
-  }
-};
-
-template <>
-struct traits<erase_request> : basic_traits<op_kind::erase, true> {
-  static knowledge needs(const erase_request& req) {
-    return req.steps.empty() ? knowledge::existence : knowledge::content;
-  }
-};
-
-template <>
-struct traits<write_request> : basic_traits<op_kind::write, true> {
-  static knowledge needs(const write_request&) {
-    return knowledge::metadata;
-  }
-};
-
-template <>
-struct traits<commit_stream> : basic_traits<op_kind::write, true> {
-  static knowledge needs(const commit_stream&) {
-    return knowledge::metadata;
-  }
-};
-
-size_t cost_of(const put_request& req) {
-  return req.content.footprint();
-}
-
-size_t cost_of(const update_request& req) {
-  size_t result = 0;
-  for (auto& x : req.arguments)
-    result += x.footprint();
-  return result;
-}
-
-size_t cost_of(const write_request& req) {
-  return req.content ? req.content->size() : 0;
-}
-
-template <class Request>
-size_t cost_of(const Request&) {
-  return 0;
-}
-
-/// Calls the `apply` of a request, whichever form it has.
-template <class Request>
-auto apply_any(const Request& req, entry& state, const apply_context& ctx,
-               bool& changed) {
-  if constexpr (traits<Request>::is_mutation)
-    return apply(req, state, ctx, changed);
-  else
-    return apply(req, std::as_const(state), ctx.now);
-}
-
-/// A request that waits for its answer.
-template <class Request>
-class pending_request : public operation {
-public:
-  using reply_type = typename Request::reply_type;
-
-  pending_request(Request req, promise<reply_type> answer,
-                  actor_statistics& stats)
-    : request_(std::move(req)),
-      promise_(std::move(answer)),
-      stats_(stats.operations[static_cast<size_t>(traits<Request>::kind)]),
-      cost_(sizeof(*this) + request_.key.size() + cost_of(request_)) {
-    // nop
-  }
-
-  const value& key() const noexcept override {
-    return request_.key;
-  }
-
-  knowledge needs() const noexcept override {
-    return traits<Request>::needs(request_);
-  }
-
-  size_t cost() const noexcept override {
-    return cost_;
-  }
-
-  bool apply(entry& state, const apply_context& ctx) override {
-    auto changed = false;
-    try {
-      result_ = apply_any(request_, state, ctx, changed);
-    } catch (const std::exception& ex) {
-      result_ = larder::fail(errc::internal, ex.what());
-      changed = false;
-    }
-    return changed;
-  }
-
-  void answer() override {
-    count(!*result_);
-    promise_.deliver(std::move(*result_));
-  }
-
-  void fail(const error& err) override {
-    count(true);
-    promise_.fail(err);
-  }
-
-private:
-  void count(bool failed) {
-    stats_.count.add();
-    if (failed)
-      stats_.errors.add();
-    stats_.microseconds.add(age().microseconds());
-  }
-
-  Request request_;
-  promise<reply_type> promise_;
-  actor_statistics::operation& stats_;
-  size_t cost_;
-  std::optional<expected<reply_type>> result_;
-};
-
-/// Erases a key that has expired. Nobody waits for it.
-class collection : public operation {
-public:
-  collection(value key, actor_statistics& stats)
-    : request_{std::move(key)}, stats_(stats) {
-    // nop
-  }
-
-  const value& key() const noexcept override {
-    return request_.key;
-  }
-
-  knowledge needs() const noexcept override {
-    // Not the header alone, whose expiry nothing has verified.
-    return knowledge::metadata;
-  }
-
-  size_t cost() const noexcept override {
-    return sizeof(*this);
-  }
-
-  bool apply(entry& state, const apply_context& ctx) override {
-    changed_ = false;
-    internal::apply(request_, state, ctx, changed_);
-    return changed_;
-  }
-
-  void answer() override {
-    if (changed_)
-      stats_.expired.add();
-  }
-
-  void fail(const error&) override {
-    // The next scan finds the key again.
-  }
-
-private:
-  collect_expired request_;
-  actor_statistics& stats_;
-  bool changed_ = false;
-};
-
-/// A range of a binary: waits for its turn, then asks a reader.
-class ranged_read : public operation {
-public:
-  using forward_fn
-    = std::function<void(read_range_request, promise<read_reply>)>;
-
-  ranged_read(read_range_request req, promise<read_reply> answer,
-              actor_statistics& stats, forward_fn forward)
-    : request_(std::move(req)),
-      promise_(std::move(answer)),
-      stats_(stats.operations[static_cast<size_t>(op_kind::read)]),
-      forward_(std::move(forward)) {
-    // nop
-  }
-
-  const value& key() const noexcept override {
-    return request_.key;
-  }
-
-  knowledge needs() const noexcept override {
-    return knowledge::existence;
-  }
-
-  size_t cost() const noexcept override {
-    return sizeof(*this);
-  }
-
-  bool apply(entry& state, const apply_context& ctx) override {
-    exists_ = state.live(ctx.now);
-    return false;
-  }
-
-  /// Everything before it on the key is durable now: a reader will see it.
-  void answer() override {
-    stats_.count.add();
-    if (!exists_) {
-      stats_.errors.add();
-      promise_.fail(
-        error{errc::not_found, "no such key: " + to_edn(request_.key)});
-      return;
-    }
-    forward_(std::move(request_), std::move(promise_));
-  }
-
-  void fail(const error& err) override {
-    stats_.count.add();
-    stats_.errors.add();
-    promise_.fail(err);
-  }
-
-private:
-  read_range_request request_;
-  promise<read_reply> promise_;
-  actor_statistics::operation& stats_;
-  forward_fn forward_;
-  bool exists_ = false;
-};
 
 // -- the actor ----------------------------------------------------------------
 
@@ -336,18 +66,49 @@ struct key_actor_state {
     if (!closing) {
       if (auto known = keys->peek(req.key, traits<Request>::needs(req))) {
         auto now = known->meta.expiry ? ctx->now() : 0;
-        auto result = apply(req, *known, now);
-        auto& op
-          = stats->operations[static_cast<size_t>(traits<Request>::kind)];
-        op.count.add();
-        op.microseconds.add(0);
-        if (!result)
-          op.errors.add();
-        stats->cache_hits.add();
-        return to_result(std::move(result));
+        return at_once<Request>(apply(req, *known, now));
       }
     }
     return handle(req);
+  }
+
+  /// Changes are made at once if neither the key nor the engine lets wait.
+  template <class Request>
+  caf::result<typename Request::reply_type> handle_change(Request& req) {
+    if (!closing && ctx->in_place()
+        && cost_of(req) < ctx->config().max_pending_bytes) {
+      if (auto known = keys->peek(req.key, traits<Request>::needs(req)))
+        return at_once<Request>(change_at_once(req, *known));
+    }
+    return handle(req);
+  }
+
+  template <class Request>
+  expected<typename Request::reply_type> change_at_once(const Request& req,
+                                                        const entry& before) {
+    auto encoded = encode_key(req.key);
+    if (!encoded)
+      return fail(std::move(encoded.error()));
+    auto after = before;
+    auto changed = false;
+    auto result = apply_any(req, after, keys->context_of(*encoded), changed);
+    if (changed) {
+      auto ok = keys->change_at_once(req.key, *encoded, before,
+                                     std::move(after), traits<Request>::change);
+      if (!ok)
+        return fail(std::move(ok.error()));
+    }
+    return result;
+  }
+
+  /// Counts and makes an answer for which nobody had to wait.
+  template <class Request>
+  caf::result<typename Request::reply_type>
+  at_once(expected<typename Request::reply_type> result) {
+    auto& op = stats->operations[static_cast<size_t>(traits<Request>::kind)];
+    op.add(!result, 0);
+    stats->cache_hits.add();
+    return to_result(std::move(result));
   }
 
   caf::result<read_reply> handle_range(read_range_request& req) {
@@ -399,9 +160,14 @@ struct key_actor_state {
     }
     if (!todo.commits.empty()) {
       auto outcomes = commit(*ctx, todo.commits, *stats);
-      for (size_t i = 0; i < outcomes.size(); ++i)
-        keys->committed(todo.commit_keys[i], std::move(outcomes[i]));
+      take_outcomes(todo.commit_keys, outcomes);
     }
+  }
+
+  void take_outcomes(const std::vector<engine_work::committing>& of,
+                     std::span<commit_outcome> outcomes) {
+    for (auto& x : of)
+      keys->committed(x.key, outcomes.subspan(x.index, x.count));
   }
 
   void flush_work() {
@@ -430,22 +196,24 @@ struct key_actor_state {
         });
   }
 
-  void send_commits(std::vector<mutation> items, std::vector<value> ids) {
+  void send_commits(std::vector<mutation> items,
+                    std::vector<engine_work::committing> keys_of_items) {
+    auto size = items.size();
     auto batch = std::make_shared<std::vector<mutation>>(std::move(items));
-    auto shared_ids = std::make_shared<std::vector<value>>(std::move(ids));
+    auto of = std::make_shared<std::vector<engine_work::committing>>(
+      std::move(keys_of_items));
     detail::request(self, writer, commit_batch{batch})
       .then(
-        [this, shared_ids](const commit_batch_reply& reply) {
-          for (size_t i = 0; i < shared_ids->size(); ++i)
-            keys->committed((*shared_ids)[i], std::move((*reply.items)[i]));
+        [this, of](const commit_batch_reply& reply) {
+          take_outcomes(*of, *reply.items);
           work();
         },
-        [this, shared_ids](const caf::error& err) {
+        [this, of, size](const caf::error& err) {
           // The writer is gone: what became of the batch is not known.
           auto cause = to_error(err);
           error lost{errc::io_error, "commit: " + cause.message(), true};
-          for (auto& id : *shared_ids)
-            keys->committed(id, fail(lost));
+          std::vector<commit_outcome> all(size, fail(lost));
+          take_outcomes(*of, all);
           work();
         });
   }
@@ -474,10 +242,10 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     [&st](get_request& req) { return st.handle_read(req); },
     [&st](exists_request& req) { return st.handle_read(req); },
     [&st](metadata_request& req) { return st.handle_read(req); },
-    [&st](put_request& req) { return st.handle(req); },
-    [&st](update_request& req) { return st.handle(req); },
-    [&st](local_update_request& req) { return st.handle(req); },
-    [&st](erase_request& req) { return st.handle(req); },
+    [&st](put_request& req) { return st.handle_change(req); },
+    [&st](update_request& req) { return st.handle_change(req); },
+    [&st](local_update_request& req) { return st.handle_change(req); },
+    [&st](erase_request& req) { return st.handle_change(req); },
     [&st](write_request& req) -> caf::result<put_reply> {
       auto limit = st.ctx->config().max_message_size;
       if (req.content && req.content->size() > limit)

@@ -8,6 +8,7 @@
 #include "larder/error.hpp"
 #include "larder/internal/entry.hpp"
 #include "larder/internal/statistics.hpp"
+#include "larder/messages/watches.hpp"
 #include "larder/value.hpp"
 
 #include <cstdint>
@@ -16,6 +17,23 @@
 namespace larder::internal {
 
 class store_context;
+
+/// Makes revisions that no other commit has: a random half and a counter.
+class revision_source {
+public:
+  revision_source() {
+    fill_random(std::span{last_.data}.first(8));
+  }
+
+  revision mint() {
+    auto counter = load_big_endian<uint64_t>(&last_.data[8]) + 1;
+    store_big_endian(&last_.data[8], counter);
+    return last_;
+  }
+
+private:
+  revision last_;
+};
 
 /// What operations need to know when they are applied.
 struct apply_context {
@@ -27,15 +45,7 @@ struct apply_context {
   /// Wall clock, ms since 1970.
   int64_t now;
 
-  /// Makes a revision that no other commit has.
-  std::function<revision()> mint;
-};
-
-/// How much of a key an operation must know.
-enum class knowledge : uint8_t {
-  existence, ///< the header: whether there is a blob, with which revision
-  metadata,
-  content, ///< metadata, and the value unless it is a binary
+  revision_source& revisions;
 };
 
 /// An operation is applied to the state of its key (again after a conflict with
@@ -60,6 +70,16 @@ public:
 
   /// Sends an error instead.
   virtual void fail(const error& err) = 0;
+
+  /// How the key changes if `apply` returns true.
+  virtual change_kind kind() const noexcept = 0;
+
+  /// Whether it is not applied but holds the key: when its turn has come,
+  /// `shard::take_held` hands it out, and nothing else happens on the key
+  /// before `shard::release`.
+  virtual bool holds() const noexcept {
+    return false;
+  }
 
   /// Since when it is under way.
   const stopwatch& age() const noexcept {

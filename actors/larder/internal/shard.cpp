@@ -3,6 +3,8 @@
 
 #include "larder/internal/shard.hpp"
 
+#include "larder/internal/commit.hpp"
+#include "larder/internal/engine_access.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
@@ -21,6 +23,9 @@ constexpr uint64_t inline_limit = uint64_t{1} << 20;
 
 /// How often a commit that lost against another process is tried again.
 constexpr int max_attempts = 100;
+
+/// How many slots are kept for use.
+constexpr size_t max_spare_slots = 256;
 
 } // namespace
 
@@ -76,8 +81,38 @@ struct shard::slot {
   std::vector<queued> in_commit;
   std::vector<queued> next;
 
+  /// The operation that holds the key.
+  operation_ptr holder;
+
+  /// How many operations of the commit under way change the key.
+  size_t changes() const {
+    return static_cast<size_t>(
+      std::count_if(in_commit.begin(), in_commit.end(),
+                    [](const queued& x) { return x.changed; }));
+  }
+
+  change_kind last_change() const {
+    auto last = std::find_if(in_commit.rbegin(), in_commit.rend(),
+                             [](const queued& x) { return x.changed; });
+    return last->op->kind();
+  }
+
   bool idle() const noexcept {
-    return !committing && !loading && waiting.empty() && next.empty();
+    return !committing && !loading && !holder && waiting.empty()
+           && next.empty();
+  }
+
+  /// Makes the slot fit for another key; what the queues have allocated stays.
+  void reset() {
+    encoded.clear();
+    durable = in_flight = current = entry{};
+    known.reset();
+    candidate.reset();
+    damage.reset();
+    attempts = 0;
+    arrivals = covered = 0;
+    asked = false;
+    alone = 0;
   }
 };
 
@@ -85,7 +120,7 @@ shard::shard(context_ptr ctx, actor_statistics& stats)
   : ctx_(std::move(ctx)),
     stats_(stats),
     cache_(ctx_->config().cache_size / ctx_->config().key_actors, stats) {
-  fill_random(std::span{next_revision_.data}.first(8));
+  // nop
 }
 
 /// Operations answer `closed` when they are destroyed.
@@ -100,33 +135,50 @@ shard::~shard() {
           x.op->fail(in_doubt);
 }
 
-revision shard::mint() {
-  auto counter = load_big_endian<uint64_t>(&next_revision_.data[8]) + 1;
-  store_big_endian(&next_revision_.data[8], counter);
-  return next_revision_;
-}
-
-apply_context shard::context_of(const slot& s) {
-  return {*ctx_, s.encoded, ctx_->now(), [this] { return mint(); }};
-}
-
-shard::slot& shard::make_slot(const value& key) {
-  auto& ptr = slots_[key];
-  ptr = std::make_unique<slot>();
-  ptr->key = key;
-  return *ptr;
+/// Makes the slot of a key that has none.
+expected<shard::slot*> shard::make_slot(const value& key) {
+  auto encoded = encode_key(key);
+  if (!encoded)
+    return fail(std::move(encoded.error()));
+  if (encoded->size() > ctx_->caps().max_key_size)
+    return fail(errc::limit_exceeded,
+                "a key of " + std::to_string(encoded->size())
+                  + " bytes is too large for " + ctx_->name());
+  std::unique_ptr<slot> fresh;
+  if (spare_slots_.empty()) {
+    fresh = std::make_unique<slot>();
+  } else {
+    fresh = std::move(spare_slots_.back());
+    spare_slots_.pop_back();
+  }
+  auto& s = *fresh;
+  s.key = key;
+  s.encoded = std::move(*encoded);
+  if (auto cached = cache_.find(key)) {
+    if (ctx_->shared()) {
+      s.candidate = *cached;
+    } else {
+      s.durable = s.current = *cached;
+      s.known = cached->known();
+    }
+  }
+  (s.known || s.candidate ? stats_.cache_hits : stats_.cache_misses).add();
+  slots_.emplace(key, std::move(fresh));
+  return &s;
 }
 
 void shard::retire(const value& key) {
   auto i = slots_.find(key);
   if (i == slots_.end() || !i->second->idle())
     return;
-  auto& s = *i->second;
-  if (s.known == knowledge::content || s.known == knowledge::metadata) {
-    if (!s.damage)
-      cache_.put(s.key, std::move(s.durable));
-  }
+  auto s = std::move(i->second);
   slots_.erase(i);
+  if (s->known && *s->known != knowledge::existence && !s->damage)
+    cache_.put(s->key, std::move(s->durable));
+  if (spare_slots_.size() < max_spare_slots) {
+    s->reset();
+    spare_slots_.push_back(std::move(s));
+  }
 }
 
 // -- the way of an operation --------------------------------------------------
@@ -135,12 +187,32 @@ const entry* shard::peek(const value& key, knowledge needs) {
   if (ctx_->shared() || (!slots_.empty() && slots_.contains(key)))
     return nullptr;
   auto result = cache_.find(key);
-  if (result == nullptr)
-    return nullptr;
-  if (needs == knowledge::content && result->present && !result->has_content
-      && !result->is_binary())
-    return nullptr;
-  return result;
+  return result != nullptr && result->known() >= needs ? result : nullptr;
+}
+
+expected<void> shard::change_at_once(const value& key,
+                                     const std::string& encoded,
+                                     const entry& before, entry after,
+                                     change_kind kind) {
+  if (before.present || after.present) {
+    at_once_.clear();
+    auto ok
+      = make_mutations(*ctx_, stats_, encoded, before, after, 0, at_once_);
+    if (ok) {
+      auto outcomes = commit(*ctx_, at_once_, stats_);
+      if (auto& outcome = outcome_of_group(outcomes); !outcome) {
+        cache_.erase(key);
+        ok = fail(std::move(outcome.error()));
+      }
+    }
+    if (!ok)
+      return fail(ok.error().with_context(to_edn(key)));
+    after.committed();
+    if (listener_)
+      listener_({key, kind, before, after, 1});
+  }
+  cache_.put(key, std::move(after));
+  return {};
 }
 
 void shard::execute(operation_ptr op) {
@@ -164,31 +236,12 @@ void shard::execute(operation_ptr op) {
   auto i = slots_.find(key);
   auto s = i != slots_.end() ? i->second.get() : nullptr;
   if (s == nullptr) {
-    auto encoded = encode_key(key);
-    if (!encoded) {
-      op->fail(encoded.error());
+    auto fresh = make_slot(key);
+    if (!fresh) {
+      op->fail(fresh.error());
       return;
     }
-    if (encoded->size() > ctx_->caps().max_key_size) {
-      op->fail(error{errc::limit_exceeded,
-                     "a key of " + std::to_string(encoded->size())
-                       + " bytes is too large for " + ctx_->name()});
-      return;
-    }
-    s = &make_slot(key);
-    s->encoded = std::move(*encoded);
-    if (auto cached = cache_.find(key)) {
-      if (ctx_->shared()) {
-        s->candidate = *cached;
-      } else {
-        s->durable = s->current = *cached;
-        s->known = cached->present && !cached->has_content
-                       && !cached->is_binary()
-                     ? knowledge::metadata
-                     : knowledge::content;
-      }
-    }
-    (s->known || s->candidate ? stats_.cache_hits : stats_.cache_misses).add();
+    s = *fresh;
   }
   ++pending_operations_;
   pending_bytes_ += cost;
@@ -212,8 +265,8 @@ void shard::finish(operation_ptr op, const error& err) {
 /// Applies as many operations as possible, starts a commit if one is due, and
 /// goes on if that is done (or has failed) at once.
 void shard::advance(slot& s) {
-  while (!s.loading) {
-    while (!s.waiting.empty() && (s.alone == 0 || s.next.empty())
+  while (!s.loading && !s.holder) {
+    while (!s.holder && !s.waiting.empty() && (s.alone == 0 || s.next.empty())
            && apply_next(s)) {
       // nop
     }
@@ -240,8 +293,11 @@ bool shard::apply_next(slot& s) {
       return false;
     }
   }
+  if (op.holds() && !quiet)
+    return false;
   auto damaged = s.damage && quiet && op.needs() != knowledge::existence;
-  auto changed = !damaged && op.apply(s.current, context_of(s));
+  auto changed = !damaged && !op.holds()
+                 && op.apply(s.current, context_of(s.encoded));
   if (!changed && s.next.empty() && outdated(s)) {
     if (!s.committing)
       recheck(s);
@@ -254,6 +310,8 @@ bool shard::apply_next(slot& s) {
     --s.alone;
   if (damaged)
     finish(std::move(first.op), *s.damage);
+  else if (first.op->holds())
+    hold(s, std::move(first.op));
   else if (changed || !s.next.empty())
     s.next.push_back(std::move(first));
   else if (s.committing)
@@ -277,6 +335,40 @@ void shard::recheck(slot& s) {
     s.candidate = std::move(s.durable);
   s.known.reset();
   start_load(s, needs);
+}
+
+// -- holding ------------------------------------------------------------------
+
+void shard::hold(slot& s, operation_ptr op) {
+  s.holder = std::move(op);
+  held_.push_back({s.holder.get(), &s.encoded, &s.durable});
+}
+
+std::vector<held_key> shard::take_held() {
+  return std::exchange(held_, {});
+}
+
+void shard::release(const value& key, std::optional<entry> state) {
+  auto& s = *slots_.at(key);
+  if (state) {
+    s.known = knowledge::content;
+    s.damage.reset();
+    s.durable = std::move(*state);
+    s.current = s.durable;
+  } else {
+    cache_.erase(key);
+    s.known.reset();
+    s.durable = s.current = entry{};
+  }
+  release_unchanged(key);
+}
+
+void shard::release_unchanged(const value& key) {
+  auto& s = *slots_.at(key);
+  std::erase_if(held_, [&](auto& x) { return x.op == s.holder.get(); });
+  finish(std::move(s.holder));
+  advance(s);
+  retire(key);
 }
 
 // -- loading ------------------------------------------------------------------
@@ -332,9 +424,7 @@ void shard::loaded(const value& key, read_outcome outcome) {
       return;
     }
     s.durable = std::move(*candidate);
-    s.known = s.durable.has_content || s.durable.is_binary()
-                ? knowledge::content
-                : knowledge::metadata;
+    s.known = s.durable.known();
   } else if (auto ok = decode(s, **outcome, needs_more); !ok) {
     s.damage = ok.error().with_context(to_edn(key));
     s.known = knowledge::content;
@@ -379,7 +469,7 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
     if (!meta)
       return fail(std::move(meta.error()));
     s.durable.meta = std::move(*meta);
-    s.known = s.durable.is_binary() ? knowledge::content : knowledge::metadata;
+    s.known = s.durable.known();
     return {};
   }
   if (!whole) {
@@ -400,75 +490,41 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
 
 void shard::start_commit(slot& s) {
   s.in_flight = s.current;
-  s.in_commit = std::exchange(s.next, {});
-  if (!s.in_flight.present && !s.durable.present && !ctx_->shared()) {
+  s.current.side.clear();
+  s.in_commit.swap(s.next);
+  if (!s.in_flight.present && !s.durable.present && s.in_flight.side.empty()
+      && !ctx_->shared()) {
     // Made and erased before anything was written: nothing to do.
     complete_commit(s);
     return;
   }
-  auto changes = static_cast<size_t>(
-    std::count_if(s.in_commit.begin(), s.in_commit.end(),
-                  [](const queued& x) { return x.changed; }));
-  auto mut = make_mutation(s);
-  if (!mut && changes > 1) {
+  auto changes = s.changes();
+  auto index = work_.commits.size();
+  auto ok = make_mutations(*ctx_, stats_, s.encoded, s.durable, s.in_flight, 0,
+                           work_.commits);
+  if (!ok && changes > 1) {
     // One of them asks for what cannot be stored: the others must not suffer.
     s.alone = s.in_commit.size();
     retry(s);
     return;
   }
-  if (!mut) {
-    commit_failed(s, mut.error().with_context(to_edn(s.key)));
+  if (!ok) {
+    commit_failed(s, ok.error().with_context(to_edn(s.key)));
     return;
   }
   s.committing = true;
   s.asked = false;
   stats_.combined.add(changes - 1);
-  work_.commits.push_back(std::move(*mut));
-  work_.commit_keys.push_back(s.key);
+  work_.commit_keys.push_back({s.key, index, work_.commits.size() - index});
 }
 
-expected<mutation> shard::make_mutation(slot& s) {
-  mutation result;
-  result.key = s.encoded;
-  if (ctx_->shared())
-    result.condition = s.durable.present
-                         ? precondition::matches(s.durable.meta.rev)
-                         : precondition::absent();
-  auto& x = s.in_flight;
-  if (!x.present)
-    return result;
-  if (x.new_stream) {
-    auto prefix = x.new_stream->make_prefix(x.meta.last_write);
-    if (!prefix)
-      return fail(std::move(prefix.error()));
-    if (auto ok = x.new_stream->blob->set_prefix(*prefix); !ok)
-      return fail(std::move(ok.error()));
-    result.content = x.new_stream->blob;
-    return result;
-  }
-  if (!x.new_blob) {
-    auto blob = ctx_->blobs().encode(s.encoded, x.meta, x.content);
-    if (!blob)
-      return fail(std::move(blob.error()));
-    result.content = std::make_shared<const bytes>(std::move(*blob));
-  } else {
-    result.content = x.new_blob;
-  }
-  auto size = std::get<std::shared_ptr<const bytes>>(result.content)->size();
-  if (size > ctx_->caps().max_blob_size)
-    return fail(errc::limit_exceeded, "a blob of " + std::to_string(size)
-                                        + " bytes is too large for "
-                                        + ctx_->name());
-  stats_.bytes_encoded.add(size);
-  return result;
-}
-
-void shard::committed(const value& key, commit_outcome outcome) {
+void shard::committed(const value& key, std::span<commit_outcome> outcomes) {
   auto i = slots_.find(key);
   if (i == slots_.end() || !i->second->committing)
     return;
   auto& s = *i->second;
   s.committing = false;
+  auto& outcome = outcome_of_group(outcomes);
   if (outcome) {
     complete_commit(s);
   } else if (outcome.error() == errc::precondition_failed
@@ -491,19 +547,20 @@ void shard::committed(const value& key, commit_outcome outcome) {
 /// What was in flight is durable now: answers those who wait for it.
 void shard::complete_commit(slot& s) {
   s.attempts = 0;
-  s.known = knowledge::content;
   s.damage.reset();
   // The new bytes of a binary were needed for the commit only.
   if (s.current.new_blob == s.in_flight.new_blob)
     s.current.new_blob.reset();
   if (s.current.new_stream == s.in_flight.new_stream)
     s.current.new_stream.reset();
+  s.in_flight.committed();
+  if (listener_ && (s.durable.present || s.in_flight.present))
+    listener_({s.key, s.last_change(), s.durable, s.in_flight, s.changes()});
+  s.known = knowledge::content;
   s.durable = std::exchange(s.in_flight, {});
-  s.durable.new_blob.reset();
-  s.durable.new_stream.reset();
-  auto done = std::exchange(s.in_commit, {});
-  for (auto& x : done)
+  for (auto& x : s.in_commit)
     finish(std::move(x.op));
+  s.in_commit.clear();
 }
 
 /// Everything applied since the last durable state goes back to where it waits,
@@ -542,12 +599,15 @@ engine_work shard::take_work() {
   auto result = std::exchange(work_, {});
   if (!ctx_->shared())
     return result;
-  for (auto* keys : {&result.load_keys, &result.commit_keys})
-    for (auto& key : *keys) {
-      auto& s = *slots_.at(key);
-      s.asked = true;
-      s.covered = s.arrivals;
-    }
+  auto asked = [this](const value& key) {
+    auto& s = *slots_.at(key);
+    s.asked = true;
+    s.covered = s.arrivals;
+  };
+  for (auto& key : result.load_keys)
+    asked(key);
+  for (auto& x : result.commit_keys)
+    asked(x.key);
   return result;
 }
 

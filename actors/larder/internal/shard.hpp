@@ -16,7 +16,12 @@
 #include "larder/internal/operation.hpp"
 
 #include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -25,14 +30,40 @@ namespace larder::internal {
 /// What a shard wants from the engine. The answers come back through
 /// `shard::loaded` and `shard::committed`.
 struct engine_work {
+  /// A key, and where in `commits` its mutations are.
+  struct committing {
+    value key;
+    size_t index;
+    size_t count;
+  };
+
   std::vector<read_request> loads;
   std::vector<value> load_keys;
   std::vector<mutation> commits;
-  std::vector<value> commit_keys;
+  std::vector<committing> commit_keys;
 
   bool empty() const noexcept {
     return loads.empty() && commits.empty();
   }
+};
+
+/// A durable change of one key.
+struct committed_change {
+  const value& key;
+  change_kind kind;    ///< of the last operation
+  const entry& before; ///< as far as it was known
+  const entry& after;
+  size_t combined; ///< number of operations that changed the key
+};
+
+/// Is told of changes, in the order in which they became durable.
+using change_listener = std::function<void(const committed_change&)>;
+
+/// An operation that holds its key, and what the key is.
+struct held_key {
+  operation* op;
+  const std::string* encoded_key;
+  const entry* state;
 };
 
 /// Used by one actor alone; never blocks.
@@ -50,17 +81,48 @@ public:
   /// nothing has to be waited for.
   void execute(operation_ptr op);
 
+  /// Makes a change of a key that `peek` has found, without waiting. For
+  /// engines that are called in place.
+  expected<void> change_at_once(const value& key, const std::string& encoded,
+                                const entry& before, entry after,
+                                change_kind kind);
+
+  /// What operations on `key` are applied with.
+  apply_context context_of(std::string_view encoded_key) {
+    return {*ctx_, encoded_key, ctx_->now(), revisions_};
+  }
+
+  /// Hands over the operations that hold their keys since the last call. The
+  /// pointers are good until the key is released.
+  std::vector<held_key> take_held();
+
+  /// Ends the hold of a key: it has changed durably to `state`; without one,
+  /// what it holds is to be looked up again.
+  void release(const value& key, std::optional<entry> state);
+
+  /// Ends the hold of a key that has not changed.
+  void release_unchanged(const value& key);
+
+  /// Sets who is told of changes; null: nobody.
+  void listen(change_listener f) {
+    listener_ = std::move(f);
+  }
+
   /// Takes the outcome of a load.
   void loaded(const value& key, read_outcome outcome);
 
-  /// Takes the outcome of a commit.
-  void committed(const value& key, commit_outcome outcome);
+  /// Takes the outcomes of the mutations of a commit.
+  void committed(const value& key, std::span<commit_outcome> outcomes);
 
   /// Hands over what has to be done since the last call.
   engine_work take_work();
 
   bool has_work() const noexcept {
     return !work_.empty();
+  }
+
+  bool has_held() const noexcept {
+    return !held_.empty();
   }
 
   /// Whether nothing is under way.
@@ -72,31 +134,34 @@ private:
   struct queued;
   struct slot;
 
-  slot& make_slot(const value& key);
+  expected<slot*> make_slot(const value& key);
   void advance(slot& s);
   bool apply_next(slot& s);
+  void hold(slot& s, operation_ptr op);
   bool outdated(const slot& s) const;
   void recheck(slot& s);
   void start_load(slot& s, knowledge needs);
   void request_load(slot& s, knowledge needs, read_request req);
   void start_commit(slot& s);
-  expected<mutation> make_mutation(slot& s);
   void complete_commit(slot& s);
   void commit_failed(slot& s, const error& err);
   void retry(slot& s);
   void retire(const value& key);
   void finish(operation_ptr op);
   void finish(operation_ptr op, const error& err);
-  apply_context context_of(const slot& s);
   expected<void> decode(slot& s, const blob_view& blob, bool& needs_more);
-  revision mint();
 
   context_ptr ctx_;
   actor_statistics& stats_;
   entry_cache cache_;
   std::unordered_map<value, std::unique_ptr<slot>> slots_;
+  /// Slots that are not in use: making one is what costs.
+  std::vector<std::unique_ptr<slot>> spare_slots_;
+  std::vector<held_key> held_;
+  std::vector<mutation> at_once_; // kept for its memory
   engine_work work_;
-  revision next_revision_;
+  revision_source revisions_;
+  change_listener listener_;
   size_t pending_operations_ = 0;
   size_t pending_bytes_ = 0;
 };

@@ -73,6 +73,13 @@ struct alignas(128) actor_statistics {
     counter count;
     counter errors;
     histogram microseconds;
+
+    void add(bool failed, uint64_t duration) noexcept {
+      count.add();
+      if (failed)
+        errors.add();
+      microseconds.add(duration);
+    }
   };
 
   std::array<operation, op_kinds> operations;
