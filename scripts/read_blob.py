@@ -352,7 +352,7 @@ class Blob:
          self.value_size, self.flags, key_id, self.revision, self.expiry,
          self.value_checksum, self.metadata_checksum) = HEADER.unpack_from(data)
         self.offset = HEADER.size + self.metadata_size
-        check(self.flags < 16, "unknown flags")
+        check(self.flags < 32, "unknown flags")
         check(len(data) == self.offset + self.value_size,
               "the size is not that in the header")
         bound = self.binding("metadata", data[:56])

@@ -70,9 +70,10 @@ public:
     return store_;
   }
 
-  /// Makes the blob of an EDN value, of layout 2.
-  /// @param key the encoded key (key.hpp) under which the blob will be stored
-  /// @param meta type, revision and expiry included; `meta.type` must be edn
+  /// Makes the blob of an EDN value or of a part of an append log, of layout 2.
+  /// @param key the encoded key (key.hpp) under which the blob will be stored,
+  /// or a hidden one
+  /// @param meta type, revision and expiry included; the type is not binary
   /// @returns `invalid_argument`, `limit_exceeded`, `unknown_encryption_key`
   expected<bytes> encode(std::string_view key, const metadata& meta,
                          const value& content) const;

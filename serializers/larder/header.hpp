@@ -69,8 +69,10 @@ struct header {
   static constexpr uint32_t flag_raw_metadata = 4;
   /// The value is stored without compression.
   static constexpr uint32_t flag_raw_value = 8;
+  /// The blob is the head of an append log, or one of its hidden blobs.
+  static constexpr uint32_t flag_log = 16;
   /// All flags that have a meaning; a blob with others is damaged or newer.
-  static constexpr uint32_t known_flags = 15;
+  static constexpr uint32_t known_flags = 31;
 
   uint8_t layout = 2;
   uint8_t serializer_id = 0;

@@ -26,6 +26,12 @@ expected<std::string> encode_key(const value& key);
 /// @returns `corruption` for bytes that no key has
 expected<value> decode_key(std::string_view encoded);
 
+/// Returns whether `encoded` names a blob that is larder's own: it begins with
+/// a zero byte, as no encoded key does. Such blobs are in no listing of keys.
+constexpr bool is_hidden_key(std::string_view encoded) noexcept {
+  return encoded.starts_with('\0');
+}
+
 /// Returns the bytes with which the encodings begin of all keys, and only those
 /// keys, that are of the same kind as `prefix` and begin with its characters.
 /// @returns `invalid_argument` if `prefix` is not a string, keyword or symbol

@@ -279,3 +279,38 @@ TEST_CASE("what codecs throw becomes an error", "[chain]") {
   old[1] = std::byte{200};
   CHECK(ch.decode(encoded("k"), old).error() == errc::unsupported);
 }
+
+TEST_CASE("parts of a log tell what they are in their header", "[chain]") {
+  auto ch = make_chain();
+  auto meta = meta_of("log");
+  meta.type = content_type::append_log;
+  std::string hidden{"\0Sname", 6};
+  for (auto& key : {encoded("log"), hidden}) {
+    auto blob = ch.encode(key, meta, value::vector({1, 2}));
+    REQUIRE(blob);
+    CHECK(header::decode(*blob)->has(header::flag_log));
+    auto doc = ch.decode(key, *blob);
+    REQUIRE(doc);
+    CHECK(doc->meta.type == content_type::append_log);
+    CHECK(doc->meta.key == value{"log"});
+    CHECK(doc->content == value::vector({1, 2}));
+  }
+  CHECK_FALSE(header::decode(make_blob(ch, "k", 1))->has(header::flag_log));
+}
+
+TEST_CASE("a hidden blob is bound to its own name", "[chain]") {
+  auto meta = meta_of("log");
+  meta.type = content_type::append_log;
+  std::string hidden{"\0Sname", 6};
+  std::string other{"\0Sother", 7};
+  for (auto& names : {chain_names{}, chain_names{"cbor", "none", "none"}}) {
+    auto ch = make_chain(names);
+    auto blob = ch.encode(hidden, meta, 1);
+    REQUIRE(blob);
+    CHECK_FALSE(ch.decode(other, *blob));
+    CHECK_FALSE(ch.decode(encoded("log"), *blob));
+    auto layout_1_blob
+      = layout_1(make_chain({"cbor", "none", "none"}), "log", 1);
+    CHECK(ch.decode(hidden, layout_1_blob).error() == errc::corruption);
+  }
+}

@@ -210,7 +210,9 @@ TEST_CASE("edited header fields are refused though checksums are valid",
         == authentication_failed);
   CHECK(code([](auto& h) { h.flags |= header::flag_binary; }) == corruption);
   CHECK(is_refusal(code([](auto& h) { h.flags |= 3; })));
-  CHECK(code([](auto& h) { h.flags |= 16; }) == corruption);
+  CHECK(code([](auto& h) { h.flags |= header::flag_log; })
+        == authentication_failed);
+  CHECK(code([](auto& h) { h.flags |= 32; }) == corruption);
   CHECK(code([](auto& h) { h.key_id = 2; }) == authentication_failed);
   CHECK(code([](auto& h) { h.key_id = 3; }) == unknown_encryption_key);
   CHECK(code([](auto& h) { h.key_id = 4; }) == unknown_encryption_key);

@@ -103,3 +103,11 @@ TEST_CASE("the prefix of a text key is a prefix of its encoding") {
       }
     });
 }
+
+TEST_CASE("no key is hidden") {
+  CHECK(is_hidden_key(std::string_view{"\0S", 2}));
+  CHECK_FALSE(is_hidden_key(""));
+  CHECK_FALSE(is_hidden_key(*encode_key(std::string(1, '\0'))));
+  rc::prop("whatever its value",
+           [](const value& x) { RC_ASSERT(!is_hidden_key(*encode_key(x))); });
+}

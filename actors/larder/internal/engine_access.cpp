@@ -218,6 +218,8 @@ expected<list_keys_reply> list_keys(store_context& ctx,
   result.next = std::move(page->next);
   auto now = ctx.now();
   for (auto& item : page->entries) {
+    if (is_hidden_key(item.key))
+      continue;
     auto key = decode_key(item.key);
     key_entry entry;
     if (!key) {
@@ -259,7 +261,7 @@ expected<scan_expired_reply> find_expired(store_context& ctx,
   result.next = std::move(page->next);
   auto now = ctx.now();
   for (auto& item : page->entries) {
-    if (!item.blob)
+    if (is_hidden_key(item.key) || !item.blob)
       continue;
     auto hdr = header::decode(item.blob->data);
     if (!hdr || !hdr->expired(now))

@@ -122,6 +122,8 @@ expected<void> codecs::describe(const metadata& meta, header& h) const {
   h.encryptor_id = encryptor_ == nullptr ? 0 : encryptor_->id();
   h.key_id = key_ ? key_->id() : 0;
   h.rev = meta.rev;
+  if (meta.type == content_type::append_log)
+    h.flags |= header::flag_log;
   // Zero would be read as never.
   if (meta.expiry && *meta.expiry <= 0)
     return fail(errc::invalid_argument, "the expiry lies before 1970");
@@ -247,6 +249,27 @@ expected<void> write_prefix(const chain& ch, std::string_view key,
   return {};
 }
 
+namespace {
+
+/// Checks that a blob is under the key that it was made for. A hidden blob
+/// names the key it serves, and is bound to its own as all blobs are.
+expected<void> check_key(std::string_view key, const metadata& meta,
+                         const header& h) {
+  if (is_hidden_key(key)) {
+    if (h.layout == 1)
+      return fail(errc::corruption, "a hidden blob of layout 1");
+    return {};
+  }
+  auto key_value = decode_key(key);
+  if (!key_value)
+    return fail(key_value.error());
+  if (meta.key != *key_value)
+    return fail(errc::corruption, "the blob belongs to another key");
+  return {};
+}
+
+} // namespace
+
 expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
                                         const header& h, bytes_view prefix) {
   auto segment = prefix.subspan(h.size());
@@ -277,13 +300,12 @@ expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
   auto meta = metadata::from_stored_form(*stored);
   if (!meta)
     return fail(meta.error());
-  auto key_value = decode_key(key);
-  if (!key_value)
-    return fail(key_value.error());
-  if (meta->key != *key_value)
-    return fail(errc::corruption, "the blob belongs to another key");
+  if (auto ok = check_key(key, *meta, h); !ok)
+    return fail(ok.error());
+  auto is = [&](content_type x) { return meta->type == x; };
   if (h.layout != 1
-      && h.has(header::flag_binary) != (meta->type == content_type::binary))
+      && (h.has(header::flag_binary) != is(content_type::binary)
+          || h.has(header::flag_log) != is(content_type::append_log)))
     return fail(errc::corruption, "header and metadata differ in the type");
   meta->rev = h.rev;
   if (h.expiry != 0)
