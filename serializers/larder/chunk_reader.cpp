@@ -10,8 +10,7 @@ namespace larder {
 
 namespace {
 
-// What is fetched at first from each end: enough for most metadata and indexes.
-constexpr uint64_t first_fetch = 4096;
+using detail::first_fetch;
 
 // Room that is reserved on the word of the index.
 constexpr size_t max_reserve = size_t{64} << 20;

@@ -4,31 +4,12 @@
 // The test vectors in docs/format.md are what the library writes and reads.
 
 #include "serializers/blobs.hpp"
-
-#include <fstream>
+#include "serializers/documents.hpp"
 
 using namespace larder;
 using namespace larder::test;
 
 namespace {
-
-/// The indented hexadecimal digits that follow the line `title`.
-bytes vector_after(const std::string& title) {
-  std::ifstream in{LARDER_SOURCE_DIR "/docs/format.md"};
-  std::string line;
-  while (std::getline(in, line) && line != title) {
-    // skip
-  }
-  std::getline(in, line); // the empty line
-  std::string digits;
-  while (std::getline(in, line) && line.starts_with("    "))
-    digits += line.substr(4);
-  bytes result;
-  INFO(title);
-  REQUIRE(!digits.empty());
-  REQUIRE(from_hex(digits, result));
-  return result;
-}
 
 metadata vector_meta() {
   metadata result;
@@ -36,6 +17,10 @@ metadata vector_meta() {
   result.last_write = 1'700'000'000'123;
   result.rev = *revision::parse("000102030405060708090a0b0c0d0e0f");
   return result;
+}
+
+bytes vector_after(const std::string& title) {
+  return documented_vector("format.md", title);
 }
 
 const value vector_value = value::vector({1, "two", kw("three")});

@@ -17,6 +17,10 @@ constexpr size_t index_entry_size = 12;
 /// Size of what follows the index: plain size, chunk size, number of chunks.
 constexpr size_t trailer_size = 16;
 
+/// What a `chunk_reader` fetches at first from each end of a blob: enough for
+/// most metadata and indexes.
+constexpr uint64_t first_fetch = 4096;
+
 /// The largest chunk size that readers accept.
 constexpr uint32_t max_chunk_size = uint32_t{16} << 20;
 

@@ -58,9 +58,13 @@ bytes binding(std::string_view context, const uuid& store, std::string_view key,
   return result;
 }
 
+uint64_t checksum_seed(bytes_view binding) noexcept {
+  return XXH3_64bits(binding.data(), binding.size());
+}
+
 uint64_t checksum(bytes_view binding, bytes_view segment) noexcept {
-  auto seed = XXH3_64bits(binding.data(), binding.size());
-  return XXH3_64bits_withSeed(segment.data(), segment.size(), seed);
+  return XXH3_64bits_withSeed(segment.data(), segment.size(),
+                              checksum_seed(binding));
 }
 
 // -- codecs -------------------------------------------------------------------

@@ -21,6 +21,9 @@ namespace larder::detail {
 bytes binding(std::string_view context, const uuid& store, std::string_view key,
               bytes_view header_part);
 
+/// Returns what seeds the checksum of a segment.
+uint64_t checksum_seed(bytes_view binding) noexcept;
+
 /// Returns the XXH3 hash of `segment` seeded with that of its binding.
 uint64_t checksum(bytes_view binding, bytes_view segment) noexcept;
 
