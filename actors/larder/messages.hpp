@@ -11,19 +11,21 @@
 /// sent when the change is durable, as far as the engine and its options
 /// promise. Values and bytes are shared, never copied, within one process.
 ///
-/// | on                         | requests |
-/// |----------------------------|----------------------------------------------|
-/// | a key                      | get, exists, metadata, put, update, erase |
-/// | a binary                   | write, read_range, *_stream | | several keys
-/// | multi_get, multi_put, multi_erase, transact  | | an append log | append,
-/// read_log, reduce_log, truncate_log   | | changes                    | watch,
-/// fetch_events, unwatch                 | | the store                  |
-/// list_keys, verify, info, statistics, close   |
+/// | on              | requests                                              |
+/// |-----------------|-------------------------------------------------------|
+/// | a key           | get, exists, metadata, put, update, erase             |
+/// | a binary        | write, read_range, *_stream                           |
+/// | several keys    | multi_get, multi_put, multi_erase, transact           |
+/// | an append log   | append, read_log, reduce_log, truncate_log            |
+/// | changes         | watch, fetch_events, unwatch                          |
+/// | keys to go      | *_sweep, keep, mark, sweep_page, *_publication        |
+/// | the store       | list_keys, verify, info, statistics, close            |
 
 #pragma once
 
 #include "larder/messages/batches.hpp"
 #include "larder/messages/binaries.hpp"
+#include "larder/messages/collection.hpp"
 #include "larder/messages/logs.hpp"
 #include "larder/messages/store.hpp"
 #include "larder/messages/values.hpp"

@@ -73,6 +73,18 @@ struct store_config {
   /// absent for every operation at once anyway. Zero: never.
   std::chrono::milliseconds collection_interval = std::chrono::minutes{1};
 
+  /// How many sweeps may be under way at the same time, how many bytes the keys
+  /// that each of them keeps may take up, and after how long without a request
+  /// one is given up.
+  size_t max_sweeps = 8;
+  size_t max_keep_bytes = size_t{256} << 20;
+  std::chrono::milliseconds sweep_timeout = std::chrono::minutes{5};
+
+  /// How far the clocks of machines that write to the same engine may be apart:
+  /// sweeps spare what was written that much earlier. Without meaning for
+  /// engines that only one machine can write to.
+  std::chrono::milliseconds clock_allowance = std::chrono::seconds{10};
+
   /// The wall clock in ms since 1970; tests pass their own.
   std::function<int64_t()> clock;
 

@@ -7,9 +7,12 @@
 
 #if !LARDER_CAF_1
 
-#  include "stepper.hpp"
+#  include "sweeps.hpp"
 
 #  include "larder/header.hpp"
+
+#  include <algorithm>
+#  include <map>
 
 using namespace larder;
 using namespace larder::test;
@@ -27,6 +30,64 @@ std::optional<int64_t> expiry_of(stepper& world, value key) {
   REQUIRE(reply);
   return reply->meta.expiry;
 }
+
+/// Puts keys that expire at `expiry` past all actors.
+void fill(backend& engine, int n, int64_t expiry) {
+  auto blobs = make_chain(engine);
+  for (auto i = 0; i < n; ++i) {
+    metadata meta;
+    meta.key = i;
+    meta.last_write = 1;
+    meta.expiry = expiry;
+    fill_random(meta.rev.data);
+    auto key = std::to_string(i);
+    write_blob(engine, key, *blobs.encode(key, meta, i));
+  }
+}
+
+/// Watches a collector at work.
+class watched_collection : public backend_wrapper {
+public:
+  using backend_wrapper::backend_wrapper;
+
+  std::map<std::string, int> erased; ///< how often
+  size_t pages = 0;
+  size_t most_under_way = 0;
+  size_t leftovers = 0; ///< keys that were there when the next page was made
+  std::function<void()> before_page;
+  std::function<void(const mutation&)> before_put;
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    size_t erases = 0;
+    for (auto& x : batch) {
+      if (!std::holds_alternative<std::monostate>(x.content)) {
+        if (before_put)
+          before_put(x);
+        continue;
+      }
+      ++erases;
+      ++erased[x.key];
+    }
+    most_under_way = std::max(most_under_way, erases);
+    return backend_wrapper::commit(batch);
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    for (auto& key : last_page_)
+      leftovers += has_blob(*this, key) ? 1 : 0;
+    last_page_.clear();
+    if (before_page)
+      before_page();
+    ++pages;
+    auto page = backend_wrapper::list(request);
+    for (auto& x : page->entries)
+      last_page_.push_back(x.key);
+    return page;
+  }
+
+private:
+  std::vector<std::string> last_page_;
+};
 
 int64_t last_write_of(stepper& world, value key) {
   auto reply = world.call(metadata_request{std::move(key)});
@@ -256,6 +317,72 @@ TEST_CASE("expired keys are collected in the background") {
   auto expired = reply->statistics.find(value::keyword("expired"));
   REQUIRE(expired != nullptr);
   CHECK(*expired == value{2501});
+}
+
+TEST_CASE("however many keys expire, no more than a page is under way") {
+  constexpr auto n = 25'000;
+  auto engine = std::make_shared<watched_collection>(make_memory());
+  stepper world;
+  fill(*engine, n, world.now + 1000);
+  world.spawn(engine, [](auto& x) { x.key_actors = GENERATE(1U, 4U); });
+  engine->most_under_way = 0;
+  world.advance(60s);
+  CHECK(engine->pages >= n / 1000);
+  CHECK(engine->most_under_way > 0);
+  CHECK(engine->most_under_way <= 1000);
+  CHECK(engine->leftovers == 0);
+  CHECK(engine->erased.size() == n);
+  for (auto& [key, times] : engine->erased)
+    REQUIRE(times == 1);
+  CHECK(keys_of(world).empty());
+  auto reply = world.call(statistics_request{});
+  CHECK(*reply->statistics.find(value::keyword("expired")) == value{n});
+  CHECK(collected(world, "rounds") == 1);
+  world.advance(60s);
+  CHECK(collected(world, "rounds") == 2);
+  CHECK(engine->erased.size() == n);
+}
+
+TEST_CASE("a writer waits for a page of the collection at most") {
+  constexpr auto n = 25'000;
+  auto engine = std::make_shared<watched_collection>(make_memory());
+  stepper world;
+  fill(*engine, n, world.now + 1000);
+  world.spawn(engine);
+  // Writes while one page after the other is made.
+  std::vector<question<put_request>> puts;
+  std::vector<size_t> sent;
+  std::vector<size_t> written;
+  engine->before_page = [&] {
+    sent.push_back(engine->pages);
+    puts.push_back(world.ask(put("writer " + std::to_string(puts.size()), 1)));
+  };
+  engine->before_put
+    = [&](const mutation&) { written.push_back(engine->pages); };
+  world.advance(60s);
+  REQUIRE(sent.size() >= n / 1000);
+  REQUIRE(written.size() == sent.size());
+  for (size_t i = 0; i < sent.size(); ++i) {
+    CHECK(written[i] - sent[i] <= 1);
+    CHECK(puts[i].take());
+  }
+}
+
+TEST_CASE("a store that is closed does not wait for a round to end") {
+  auto engine = std::make_shared<watched_collection>(make_memory());
+  stepper world;
+  fill(*engine, 25'000, world.now + 1000);
+  world.spawn(engine);
+  std::optional<question<close_request>> closing;
+  engine->before_page = [&] {
+    if (engine->pages == 3)
+      closing.emplace(world.ask(close_request{}));
+  };
+  world.advance(60s);
+  REQUIRE(closing);
+  CHECK(closing->take());
+  CHECK(engine->pages < 10);
+  world.store = nullptr;
 }
 
 TEST_CASE("a key put anew while it is collected stays") {

@@ -266,6 +266,14 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<watch_request>() == 26);
   CHECK(kind_of<fetch_events_request>() == 27);
   CHECK(kind_of<unwatch_request>() == 28);
+  CHECK(kind_of<begin_sweep_request>() == 29);
+  CHECK(kind_of<keep_request>() == 30);
+  CHECK(kind_of<mark_request>() == 31);
+  CHECK(kind_of<sweep_page_request>() == 32);
+  CHECK(kind_of<end_sweep_request>() == 33);
+  CHECK(kind_of<begin_publication_request>() == 34);
+  CHECK(kind_of<renew_publication_request>() == 35);
+  CHECK(kind_of<end_publication_request>() == 36);
 }
 
 TEST_CASE("kinds lead back to their requests") {

@@ -16,7 +16,12 @@
             f(multi_put_request) f(multi_erase_request) f(transact_request)    \
               f(append_request) f(read_log_request) f(reduce_log_request)      \
                 f(truncate_log_request) f(watch_request)                       \
-                  f(fetch_events_request) f(unwatch_request)
+                  f(fetch_events_request) f(unwatch_request)                   \
+                    f(begin_sweep_request) f(keep_request) f(mark_request)     \
+                      f(sweep_page_request) f(end_sweep_request)               \
+                        f(begin_publication_request)                           \
+                          f(renew_publication_request)                         \
+                            f(end_publication_request)
 
 /// The requests that stay in one process.
 #define LARDER_FOR_EACH_LOCAL_REQUEST(f)                                       \
@@ -29,4 +34,8 @@
         f(close_reply) f(multi_get_reply) f(multi_put_reply)                   \
           f(multi_erase_reply) f(transact_reply) f(append_reply)               \
             f(read_log_reply) f(reduce_log_reply) f(truncate_log_reply)        \
-              f(watch_reply) f(fetch_events_reply) f(unwatch_reply)
+              f(watch_reply) f(fetch_events_reply) f(unwatch_reply)            \
+                f(begin_sweep_reply) f(keep_reply) f(mark_reply)               \
+                  f(sweep_page_reply) f(end_sweep_reply)                       \
+                    f(begin_publication_reply) f(renew_publication_reply)      \
+                      f(end_publication_reply)

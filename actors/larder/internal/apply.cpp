@@ -324,12 +324,11 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
   return reply;
 }
 
-void apply(const collect_expired& req, entry& state, const apply_context& ctx,
-           bool& changed) {
+bool erase_expired(const value& key, entry& state, const apply_context& ctx) {
   if (!state.present || !state.meta.expired(ctx.now))
-    return;
-  remove(req.key, state, ctx);
-  changed = true;
+    return false;
+  remove(key, state, ctx);
+  return true;
 }
 
 } // namespace larder::internal

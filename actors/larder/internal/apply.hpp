@@ -33,9 +33,9 @@ expected<put_reply> apply(const write_request& req, entry& state,
 expected<put_reply> apply(const commit_stream& req, entry& state,
                           const apply_context& ctx, bool& changed);
 
-/// Erases an expired key.
-void apply(const collect_expired& req, entry& state, const apply_context& ctx,
-           bool& changed);
+/// Erases a key if it has expired.
+/// @returns whether it had
+bool erase_expired(const value& key, entry& state, const apply_context& ctx);
 
 /// Computes when a key expires.
 /// @param before the expiry that it has

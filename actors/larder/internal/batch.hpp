@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,10 +54,15 @@ struct scan_expired_reply {
   std::string next;
 };
 
-/// Erases a key if it has expired. No answer.
+/// Erases keys if they have expired. -> collect_expired_reply, when all that
+/// this takes is done.
 struct collect_expired {
-  value key;
+  using reply_type = struct collect_expired_reply;
+
+  std::shared_ptr<const std::vector<value>> keys;
 };
+
+struct collect_expired_reply {};
 
 /// A stream that is complete: makes it the key's content. -> put_reply
 struct commit_stream {
@@ -75,6 +81,24 @@ struct commit_stream {
 
 /// Tells the store that a stream is over. No answer.
 struct stream_ended {
+  uint64_t id = 0;
+};
+
+/// Asks for the oldest open publication. -> find_publications_reply
+struct find_publications {
+  using reply_type = struct find_publications_reply;
+
+  /// Whether those that have run out are removed, not only passed over.
+  bool remove_expired = false;
+};
+
+struct find_publications_reply {
+  /// Its stamp, ms since 1970; nothing if none is open.
+  std::optional<int64_t> oldest;
+};
+
+/// Tells the store that a sweep is over. No answer.
+struct sweep_ended {
   uint64_t id = 0;
 };
 
@@ -134,6 +158,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_request))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_reply))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::delay_over))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::find_publications))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::find_publications_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::sweep_ended))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::collect_expired_reply))
 
 CAF_END_TYPE_ID_BLOCK(larder_internal)
 
@@ -155,3 +183,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::use_client)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::delay_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::find_publications)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::find_publications_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::sweep_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::collect_expired_reply)

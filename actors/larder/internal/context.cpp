@@ -33,7 +33,7 @@ store_context::store_context(store_config cfg)
     chain_(engine_->id(), config_.chain),
     caps_(engine_->caps()),
     name_(engine_->name()),
-    statistics_(config_.key_actors + config_.readers + 1) {
+    statistics_(config_.key_actors + config_.readers + 2) {
   // nop
 }
 

@@ -63,14 +63,28 @@ public:
     return last_group_.fetch_add(1, std::memory_order_relaxed) + 1;
   }
 
+  /// How far the clocks of those who write to the engine may be apart, in ms.
+  /// One machine has one clock.
+  int64_t clock_allowance() const noexcept {
+    return caps_.domain == write_domain::global
+             ? config_.clock_allowance.count()
+             : 0;
+  }
+
   /// Makes an error message name the engine.
   std::string name() const {
     return name_;
   }
 
-  /// One entry per key actor, then one per backend actor.
+  /// One entry per key actor, then one per backend actor, then what all others
+  /// share.
   std::vector<actor_statistics>& statistics() noexcept {
     return statistics_;
+  }
+
+  /// For actors without statistics of their own: only `counter::add_shared`.
+  actor_statistics& shared_statistics() noexcept {
+    return statistics_.back();
   }
 
   void release_engine() noexcept {

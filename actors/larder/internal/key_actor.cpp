@@ -135,6 +135,21 @@ struct key_actor_state {
     return result;
   }
 
+  /// Takes up all keys before anything is asked of the engine, so that they
+  /// share its calls.
+  caf::result<collect_expired_reply> collect(const collect_expired& req) {
+    auto answer = std::make_shared<promise<collect_expired_reply>>(self);
+    auto result = answer->handle();
+    auto done
+      = [answer](const void*) { answer->deliver(collect_expired_reply{}); };
+    std::shared_ptr<const void> token{nullptr, std::move(done)};
+    if (!closing)
+      for (auto& key : *req.keys)
+        keys->execute(std::make_unique<collection>(key, *stats, token));
+    work();
+    return result;
+  }
+
   // -- talking to the engine --------------------------------------------------
 
   /// Sees to it that what the shard wants from the engine is done: now, or
@@ -256,10 +271,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     },
     [&st](commit_stream& req) { return st.handle(req); },
     [&st](read_range_request& req) { return st.handle_range(req); },
-    [&st](collect_expired& req) {
-      if (!st.closing)
-        st.execute(std::make_unique<collection>(std::move(req.key), *st.stats));
-    },
+    [&st](const collect_expired& req) { return st.collect(req); },
     [&st](flush) { st.flush_work(); },
     [&st](drain) -> caf::result<drain_reply> {
       st.closing = true;

@@ -11,6 +11,7 @@
 #include "larder/text.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -201,16 +202,18 @@ private:
   std::optional<expected<reply_type>> result_;
 };
 
-/// Erases a key that has expired. Nobody waits for it.
+/// Erases a key that has expired.
 class collection : public operation {
 public:
-  collection(value key, actor_statistics& stats)
-    : request_{std::move(key)}, stats_(stats) {
+  /// @param token goes when the operation has ended, however it does
+  collection(value key, actor_statistics& stats,
+             std::shared_ptr<const void> token)
+    : key_(std::move(key)), stats_(stats), token_(std::move(token)) {
     // nop
   }
 
   const value& key() const noexcept override {
-    return request_.key;
+    return key_;
   }
 
   knowledge needs() const noexcept override {
@@ -227,8 +230,7 @@ public:
   }
 
   bool apply(entry& state, const apply_context& ctx) override {
-    changed_ = false;
-    internal::apply(request_, state, ctx, changed_);
+    changed_ = erase_expired(key_, state, ctx);
     return changed_;
   }
 
@@ -242,8 +244,9 @@ public:
   }
 
 private:
-  collect_expired request_;
+  value key_;
   actor_statistics& stats_;
+  std::shared_ptr<const void> token_;
   bool changed_ = false;
 };
 

@@ -110,6 +110,12 @@ value summarize(const actor_statistics* first, size_t n) {
                    })},
     {key("overloaded"), total(&stats::overloaded)},
     {key("expired"), total(&stats::expired)},
+    {key("collection"), value::map({
+                          {key("rounds"), total(&stats::collection_rounds)},
+                          {key("sweeps"), total(&stats::sweeps)},
+                          {key("swept"), total(&stats::swept)},
+                          {key("marked"), total(&stats::marked)},
+                        })},
   });
 }
 

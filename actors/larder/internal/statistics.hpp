@@ -43,6 +43,11 @@ public:
                  std::memory_order_relaxed);
   }
 
+  /// As `add`, for the statistics that several actors write to.
+  void add_shared(uint64_t n = 1) noexcept {
+    count_.fetch_add(n, std::memory_order_relaxed);
+  }
+
   uint64_t get() const noexcept {
     return count_.load(std::memory_order_relaxed);
   }
@@ -91,7 +96,11 @@ struct alignas(128) actor_statistics {
   counter conflicts;
   counter combined; ///< mutations that shared a commit with another on the key
   counter expired;
-  counter commits; ///< batches given to the engine
+  counter collection_rounds; ///< scans for expired keys that were completed
+  counter sweeps;            ///< begun
+  counter swept;             ///< keys deleted by sweeps
+  counter marked;            ///< keys that sweeps found to be reachable
+  counter commits;           ///< batches given to the engine
   counter mutations;
   histogram batch_sizes;
   histogram commit_microseconds;

@@ -5,11 +5,14 @@
 
 #include "larder/internal/backend_actor.hpp"
 #include "larder/internal/batch.hpp"
+#include "larder/internal/collector.hpp"
 #include "larder/internal/describe.hpp"
 #include "larder/internal/key_actor.hpp"
 #include "larder/internal/promise.hpp"
+#include "larder/internal/publication_actor.hpp"
 #include "larder/internal/routing.hpp"
 #include "larder/internal/stream_actor.hpp"
+#include "larder/internal/sweep_actor.hpp"
 
 #include <functional>
 #include <optional>
@@ -31,7 +34,10 @@ struct store_state {
   caf::actor writer;
   std::vector<caf::actor> readers;
   std::vector<caf::actor> key_actors;
+  caf::actor publications;
+  caf::actor collector; ///< kept so that it lives
   std::unordered_map<uint64_t, caf::actor> streams;
+  std::unordered_map<uint64_t, caf::actor> sweeps;
   size_t next_reader = 0;
   bool closing = false;
   std::optional<promise<close_reply>> closed;
@@ -55,7 +61,9 @@ struct store_state {
     for (size_t i = 0; i < cfg.key_actors; ++i)
       key_actors.push_back(
         linked(spawn_key_actor(sys, ctx, i, writer, readers)));
-    schedule_collection();
+    publications
+      = linked(spawn_publication_actor(sys, ctx, writer, readers.front()));
+    collector = linked(spawn_collector(sys, ctx, readers.back(), key_actors));
   }
 
   // -- routing ----------------------------------------------------------------
@@ -98,7 +106,7 @@ struct store_state {
                             + " streams are open already, try again later"});
     if (closing)
       return to_caf(error{errc::closed, "the store is being closed"});
-    auto id = new_stream_id();
+    auto id = new_session_id();
     auto hdl = linked(
       spawn_stream(self->system(), ctx, id, this_store(), owner(req.key)));
     streams.emplace(id, hdl);
@@ -109,13 +117,13 @@ struct store_state {
     return caf::actor_cast<caf::actor>(self);
   }
 
-  /// Not to be guessed, so that only who opened a stream writes to it.
-  uint64_t new_stream_id() const {
+  /// Not to be guessed, so that only who opened a stream or sweep uses it.
+  uint64_t new_session_id() const {
     uint64_t id = 0;
     do {
       fill_random(std::as_writable_bytes(std::span{&id, 1}));
       id >>= 1;
-    } while (id == 0 || streams.contains(id));
+    } while (id == 0 || streams.contains(id) || sweeps.contains(id));
     return id;
   }
 
@@ -130,29 +138,33 @@ struct store_state {
     return forward(to, req);
   }
 
-  // -- collecting expired keys ------------------------------------------------
+  // -- sweeps -----------------------------------------------------------------
 
-  void schedule_collection() {
-    auto interval = ctx->config().collection_interval;
-    if (interval.count() > 0)
-      detail::delayed_send(self, self, interval, tick{});
+  caf::result<begin_sweep_reply> begin_sweep(begin_sweep_request& req) {
+    if (closing)
+      return to_caf(error{errc::closed, "the store is being closed"});
+    if (sweeps.size() >= ctx->config().max_sweeps)
+      return to_caf(
+        error{errc::overloaded,
+              std::to_string(sweeps.size())
+                + " sweeps are under way already, try again later"});
+    auto id = new_session_id();
+    auto hdl
+      = linked(spawn_sweep(self->system(), ctx, id,
+                           {this_store(), reader(), publications, key_actors}));
+    sweeps.emplace(id, hdl);
+    return forward(hdl, req);
   }
 
-  void collect(std::string after) {
-    if (closing)
-      return;
-    detail::request(self, reader(), scan_expired{std::move(after)})
-      .then(
-        [this](const scan_expired_reply& page) {
-          for (auto& key : page.keys)
-            detail::send(self, owner(key), collect_expired{key});
-          if (page.next.empty())
-            schedule_collection();
-          else
-            collect(page.next);
-        },
-        // The engine cannot list now; the next round tries again.
-        [this](const caf::error&) { schedule_collection(); });
+  template <class Request>
+  caf::result<typename Request::reply_type> forward_to_sweep(Request& req) {
+    auto i = sweeps.find(req.sweep);
+    if (i == sweeps.end())
+      return to_caf(
+        error{errc::not_found, "no such sweep: " + std::to_string(req.sweep)
+                                 + " (ended, failed, or idle for too long)"});
+    auto to = i->second;
+    return forward(to, req);
   }
 
   // -- closing ----------------------------------------------------------------
@@ -182,21 +194,33 @@ struct store_state {
     closing = true;
     closed.emplace(self);
     auto result = closed->handle();
-    std::vector<caf::actor> open;
-    for (auto& [id, hdl] : streams)
-      open.push_back(hdl);
-    ask_all<erase_reply>(open, abort_stream_request{}, [this] {
-      ask_all<drain_reply>(key_actors, drain{}, [this] {
-        auto rest = readers;
-        rest.push_back(writer);
-        ask_all<drain_reply>(rest, drain{}, [this] {
-          ctx->release_engine();
-          closed->deliver(close_reply{});
-          closed.reset();
-          self->quit(caf::exit_reason::user_shutdown);
-        });
+    ask_all<erase_reply>(handles_of(streams), abort_stream_request{}, [this] {
+      ask_all<end_sweep_reply>(handles_of(sweeps), end_sweep_request{}, [this] {
+        ask_all<drain_reply>({publications}, drain{}, [this] { close_keys(); });
       });
     });
+    return result;
+  }
+
+  /// Those who do not need the others go last.
+  void close_keys() {
+    ask_all<drain_reply>(key_actors, drain{}, [this] {
+      auto rest = readers;
+      rest.push_back(writer);
+      ask_all<drain_reply>(rest, drain{}, [this] {
+        ctx->release_engine();
+        closed->deliver(close_reply{});
+        closed.reset();
+        self->quit(caf::exit_reason::user_shutdown);
+      });
+    });
+  }
+
+  static std::vector<caf::actor>
+  handles_of(const std::unordered_map<uint64_t, caf::actor>& sessions) {
+    std::vector<caf::actor> result;
+    for (auto& [id, hdl] : sessions)
+      result.push_back(hdl);
     return result;
   }
 };
@@ -220,6 +244,20 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](append_stream_request& req) { return st.forward_to_stream(req); },
     [&st](close_stream_request& req) { return st.forward_to_stream(req); },
     [&st](abort_stream_request& req) { return st.forward_to_stream(req); },
+    [&st](begin_sweep_request& req) { return st.begin_sweep(req); },
+    [&st](keep_request& req) { return st.forward_to_sweep(req); },
+    [&st](mark_request& req) { return st.forward_to_sweep(req); },
+    [&st](sweep_page_request& req) { return st.forward_to_sweep(req); },
+    [&st](end_sweep_request& req) { return st.forward_to_sweep(req); },
+    [&st](begin_publication_request& req) {
+      return st.forward(st.publications, req);
+    },
+    [&st](renew_publication_request& req) {
+      return st.forward(st.publications, req);
+    },
+    [&st](end_publication_request& req) {
+      return st.forward(st.publications, req);
+    },
     [&st](list_keys_request& req) { return st.forward(st.reader(), req); },
     [&st](verify_request& req) { return st.forward(st.reader(), req); },
     [&st](const info_request&) { return info_reply{describe(*st.ctx)}; },
@@ -230,7 +268,7 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](routes_request) { return routes_reply{st.key_actors}; },
     [&st](const close_request&) { return st.close(); },
     [&st](stream_ended msg) { st.streams.erase(msg.id); },
-    [&st](tick) { st.collect({}); },
+    [&st](sweep_ended msg) { st.sweeps.erase(msg.id); },
   };
 }
 

@@ -1,0 +1,99 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/collector.hpp"
+
+#include "larder/internal/batch.hpp"
+#include "larder/internal/routing.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace larder::internal {
+
+namespace {
+
+struct collector_state {
+#if LARDER_CAF_1
+  static inline const char* name = "larder.collector";
+#else
+  const char* name = "larder.collector";
+#endif
+
+  caf::event_based_actor* self = nullptr;
+  context_ptr ctx;
+  caf::actor reader;
+  std::vector<caf::actor> key_actors;
+
+  /// Key actors that have not answered.
+  size_t under_way = 0;
+
+  void schedule() {
+    auto interval = ctx->config().collection_interval;
+    if (interval.count() > 0)
+      detail::delayed_send(self, self, interval, tick{});
+  }
+
+  void scan(std::string after) {
+    detail::request(self, reader, scan_expired{std::move(after)})
+      .then([this](const scan_expired_reply& page) { collect(page); },
+            // The engine cannot list now; the next round tries again.
+            [this](const caf::error&) { schedule(); });
+  }
+
+  void collect(const scan_expired_reply& page) {
+    std::vector<std::vector<value>> parts(key_actors.size());
+    for (auto& key : page.keys)
+      parts[route(key, parts.size())].push_back(key);
+    for (size_t i = 0; i < parts.size(); ++i)
+      if (!parts[i].empty())
+        send(key_actors[i], std::move(parts[i]), page.next);
+    if (under_way == 0)
+      go_on(page.next);
+  }
+
+  void send(const caf::actor& to, std::vector<value> keys,
+            const std::string& next) {
+    ++under_way;
+    auto done = [this, next] {
+      if (--under_way == 0)
+        go_on(next);
+    };
+    auto items = std::make_shared<const std::vector<value>>(std::move(keys));
+    detail::request(self, to, collect_expired{std::move(items)})
+      .then([done](const collect_expired_reply&) { done(); },
+            [done](const caf::error&) { done(); });
+  }
+
+  void go_on(const std::string& next) {
+    if (!next.empty())
+      return scan(next);
+    ctx->shared_statistics().collection_rounds.add_shared();
+    schedule();
+  }
+};
+
+caf::behavior collector(caf::stateful_actor<collector_state>* self,
+                        context_ptr ctx, caf::actor reader,
+                        std::vector<caf::actor> key_actors) {
+  auto& st = detail::state_of(self);
+  st.self = self;
+  st.ctx = std::move(ctx);
+  st.reader = std::move(reader);
+  st.key_actors = std::move(key_actors);
+  st.schedule();
+  return {
+    [&st](tick) { st.scan({}); },
+  };
+}
+
+} // namespace
+
+caf::actor spawn_collector(caf::actor_system& sys, context_ptr ctx,
+                           caf::actor reader,
+                           std::vector<caf::actor> key_actors) {
+  return sys.spawn(collector, std::move(ctx), std::move(reader),
+                   std::move(key_actors));
+}
+
+} // namespace larder::internal
