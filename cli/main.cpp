@@ -19,6 +19,7 @@ std::vector<command> all_commands() {
   add(value_commands());
   add(binary_commands());
   add(listing_commands());
+  add(sweeping_commands());
   add(import_commands());
   add(export_commands());
   add(administration_commands());
