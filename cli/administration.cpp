@@ -6,6 +6,8 @@
 #include "output.hpp"
 #include "session.hpp"
 
+#include "larder/metrics.hpp"
+
 #include <fmt/format.h>
 
 namespace larder::cli {
@@ -71,7 +73,21 @@ outcome run_info(const invocation& args) {
   });
 }
 
+/// The table of docs/metrics.md.
+void print_metric_table() {
+  print_text(
+    "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n");
+  for (auto& x : known_metrics())
+    print_text(fmt::format(
+      "| `{}` | {} | {} | {} |\n", x.name, to_string(x.type),
+      x.label.empty() ? std::string{} : fmt::format("`{}`", x.label), x.help));
+}
+
 outcome run_stats(const invocation& args) {
+  if (args.has("--describe")) {
+    print_metric_table();
+    return exit_code::fine;
+  }
   return with_store(args, open_mode::open, [&](auto& client) -> outcome {
     auto res = client.statistics();
     if (!res)
@@ -118,7 +134,7 @@ std::vector<command> administration_commands() {
      "",
      0,
      0,
-     {},
+     {{"--describe", "", "Print the table of all metrics instead"}},
      "  larder --store 'caf://localhost:4242?plain-text=yes' stats",
      run_stats},
   };

@@ -10,4 +10,8 @@ expected<std::unique_ptr<staged_blob>> backend::stage(std::string_view,
   return fail(errc::unsupported, name() + " cannot write blobs in pieces");
 }
 
+std::vector<engine_figure> backend::figures() const {
+  return {};
+}
+
 } // namespace larder

@@ -205,6 +205,14 @@ using commit_outcome = expected<commit_result>;
 
 // -- engine -------------------------------------------------------------------
 
+/// A figure that an engine has about itself, for people who look after it.
+struct engine_figure {
+  /// Small letters and hyphens, units last: "free-bytes". What only counts up
+  /// ends with "-total".
+  std::string name;
+  uint64_t amount = 0;
+};
+
 class backend {
 public:
   virtual ~backend() = default;
@@ -246,6 +254,10 @@ public:
   /// @returns `unsupported` unless `caps().staging`
   virtual expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                        uint64_t prefix_size);
+
+  /// The engine's own figures; none by default. Any thread may ask at any time,
+  /// also while others commit: it must cost little.
+  virtual std::vector<engine_figure> figures() const;
 };
 
 } // namespace larder

@@ -47,6 +47,10 @@ backend_wrapper::stage(std::string_view key, uint64_t prefix_size) {
   return inner_->stage(key, prefix_size);
 }
 
+std::vector<engine_figure> backend_wrapper::figures() const {
+  return inner_->figures();
+}
+
 // -- fault_injecting_backend --------------------------------------------------
 
 class fault_injecting_backend::decision {

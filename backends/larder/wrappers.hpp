@@ -32,6 +32,7 @@ public:
   expected<list_page> list(const list_request& request) override;
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override;
+  std::vector<engine_figure> figures() const override;
 
   backend& inner() const noexcept {
     return *inner_;

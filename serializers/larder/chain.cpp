@@ -40,7 +40,7 @@ expected<void> verify_binary(const chain& ch, std::string_view key,
 /// Checks and decodes the value segment.
 expected<value> read_value(const chain& ch, std::string_view key,
                            const header& h, const detail::codecs& with,
-                           bytes_view blob) {
+                           bytes_view blob, uint64_t& plain_size) {
   auto segment = blob.subspan(h.value_offset());
   bytes bound;
   if (h.layout != 1) {
@@ -54,6 +54,7 @@ expected<value> read_value(const chain& ch, std::string_view key,
                          lim.max_value_size, buffer);
   if (!plain)
     return fail(plain.error());
+  plain_size = plain->size();
   return with.deserialize(*plain, lim);
 }
 
@@ -90,8 +91,9 @@ chain::chain(const uuid& store, chain_config config)
   // nop
 }
 
-expected<bytes> chain::encode(std::string_view key, const metadata& meta,
-                              const value& content) const {
+expected<encoded_document> chain::encode_measured(std::string_view key,
+                                                  const metadata& meta,
+                                                  const value& content) const {
   if (meta.type == content_type::binary)
     return fail(errc::invalid_argument, "binaries are encoded in chunks");
   auto with = detail::codecs::to_write(config_);
@@ -104,11 +106,11 @@ expected<bytes> chain::encode(std::string_view key, const metadata& meta,
   // encryption goes to a buffer, else straight to its place in the blob.
   auto& lim = config_.limits;
   bytes stored_meta;
-  auto meta_smaller
+  auto encoded_meta
     = with->encode(meta.stored_form(), lim, lim.max_metadata_size, stored_meta);
-  if (!meta_smaller)
-    return fail(meta_smaller.error().with_context("metadata"));
-  if (!*meta_smaller)
+  if (!encoded_meta)
+    return fail(encoded_meta.error().with_context("metadata"));
+  if (!encoded_meta->compressed)
     h.flags |= header::flag_raw_metadata;
   h.metadata_size
     = static_cast<uint32_t>(stored_meta.size() + with->overhead());
@@ -117,10 +119,10 @@ expected<bytes> chain::encode(std::string_view key, const metadata& meta,
   if (!with->encrypts())
     blob.resize(h.value_offset());
   auto& target = with->encrypts() ? buffer : blob;
-  auto smaller = with->encode(content, lim, lim.max_value_size, target);
-  if (!smaller)
-    return fail(smaller.error());
-  if (!*smaller)
+  auto encoded = with->encode(content, lim, lim.max_value_size, target);
+  if (!encoded)
+    return fail(encoded.error());
+  if (!encoded->compressed)
     h.flags |= header::flag_raw_value;
   h.value_size = with->encrypts() ? buffer.size() + with->overhead()
                                   : blob.size() - h.value_offset();
@@ -137,7 +139,7 @@ expected<bytes> chain::encode(std::string_view key, const metadata& meta,
   if (auto ok = detail::write_prefix(*this, key, *with, h, stored_meta, prefix);
       !ok)
     return fail(ok.error());
-  return blob;
+  return encoded_document{std::move(blob), encoded->plain_size};
 }
 
 expected<document> chain::decode(std::string_view key, bytes_view blob) const {
@@ -156,12 +158,13 @@ expected<document> chain::decode(std::string_view key, bytes_view blob) const {
   if (opened->meta.type == content_type::binary) {
     if (auto ok = verify_binary(*this, key, blob); !ok)
       return fail(ok.error());
-    return document{std::move(opened->meta), {}};
+    return document{std::move(opened->meta), {}, 0};
   }
-  auto content = read_value(*this, key, *h, opened->with, blob);
+  uint64_t plain_size = 0;
+  auto content = read_value(*this, key, *h, opened->with, blob, plain_size);
   if (!content)
     return fail(content.error());
-  return document{std::move(opened->meta), std::move(*content)};
+  return document{std::move(opened->meta), std::move(*content), plain_size};
 }
 
 expected<metadata> chain::decode_metadata(std::string_view key,

@@ -54,6 +54,14 @@ make_chain_config(std::shared_ptr<const codec_registry> registry,
 struct document {
   metadata meta;
   value content;
+  /// Size of the value as serialized, before compression; 0 for binaries.
+  uint64_t plain_size = 0;
+};
+
+/// A blob and the size of its value as serialized, before compression.
+struct encoded_document {
+  bytes blob;
+  uint64_t plain_size = 0;
 };
 
 /// Encodes and decodes the blobs of one store. Immutable: any thread may use
@@ -76,7 +84,16 @@ public:
   /// @param meta type, revision and expiry included; the type is not binary
   /// @returns `invalid_argument`, `limit_exceeded`, `unknown_encryption_key`
   expected<bytes> encode(std::string_view key, const metadata& meta,
-                         const value& content) const;
+                         const value& content) const {
+    return encode_measured(key, meta, content).map([](encoded_document&& x) {
+      return std::move(x.blob);
+    });
+  }
+
+  /// As `encode`, and tells how large the value was.
+  expected<encoded_document> encode_measured(std::string_view key,
+                                             const metadata& meta,
+                                             const value& content) const;
 
   /// Checks and decodes a whole blob; all chunks of a binary are checked, too.
   /// @returns `corruption`, `authentication_failed`, `unknown_codec`,

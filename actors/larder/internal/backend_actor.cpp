@@ -56,6 +56,7 @@ struct writer_state {
       items.insert(items.end(), std::make_move_iterator(x.items->begin()),
                    std::make_move_iterator(x.items->end()));
     auto outcomes = commit(*ctx, items, *stats);
+    stats->unqueued.add(items.size());
     auto next = outcomes.begin();
     for (auto& x : batches) {
       auto n = static_cast<std::ptrdiff_t>(x.items->size());
@@ -135,21 +136,21 @@ caf::behavior reader(caf::stateful_actor<reader_state>* self, context_ptr ctx,
   st.stats = &st.ctx->statistics()[index];
   return {
     [&st](load_batch& req) {
-      return load_batch_reply{
-        std::make_shared<std::vector<read_outcome>>(read(*st.ctx, *req.items))};
+      return load_batch_reply{std::make_shared<std::vector<read_outcome>>(
+        read(*st.ctx, *req.items, *st.stats))};
     },
     [&st](const read_range_request& req) {
       // Counted by the key actor that has forwarded it.
-      return st.answer<read_reply>(std::nullopt,
-                                   [&] { return read_range(*st.ctx, req); });
+      return st.answer<read_reply>(
+        std::nullopt, [&] { return read_range(*st.ctx, req, *st.stats); });
     },
     [&st](const verify_request& req) {
-      return st.answer<verify_reply>(op_kind::verify,
-                                     [&] { return verify(*st.ctx, req); });
+      return st.answer<verify_reply>(
+        op_kind::verify, [&] { return verify(*st.ctx, req, *st.stats); });
     },
     [&st](const list_keys_request& req) {
       return st.answer<list_keys_reply>(
-        op_kind::list, [&] { return list_keys(*st.ctx, req); });
+        op_kind::list, [&] { return list_keys(*st.ctx, req, *st.stats); });
     },
     [&st](const scan_expired& req) {
       return st.answer<scan_expired_reply>(

@@ -52,7 +52,7 @@ void entry_cache::erase(const value& key) {
 }
 
 void entry_cache::publish() {
-  stats_.cache_bytes.store(bytes_, std::memory_order_relaxed);
+  stats_.cache_bytes.set(bytes_);
 }
 
 } // namespace larder::internal

@@ -31,16 +31,18 @@ expected<content_type> make_content(store_context& ctx, actor_statistics& stats,
     return finish_stream(*state.new_stream, state.meta.last_write);
   auto blob = state.new_blob;
   if (!blob) {
-    auto encoded = ctx.blobs().encode(encoded_key, state.meta, state.content);
+    auto encoded
+      = ctx.blobs().encode_measured(encoded_key, state.meta, state.content);
     if (!encoded)
       return fail(std::move(encoded.error()));
-    blob = std::make_shared<const bytes>(std::move(*encoded));
+    stats.plain_written.add(encoded->plain_size);
+    blob = std::make_shared<const bytes>(std::move(encoded->blob));
   }
   if (blob->size() > ctx.caps().max_blob_size)
     return fail(errc::limit_exceeded,
                 "a blob of " + std::to_string(blob->size())
                   + " bytes is too large for " + ctx.name());
-  stats.bytes_encoded.add(blob->size());
+  stats.stored_written.add(blob->size());
   return blob;
 }
 
@@ -66,7 +68,7 @@ expected<void> make_mutations(store_context& ctx, actor_statistics& stats,
     auto& other = out.emplace_back();
     other.key = x.key;
     if (x.blob) {
-      stats.bytes_encoded.add(x.blob->size());
+      stats.stored_written.add(x.blob->size());
       other.content = x.blob;
     }
     other.group = group;

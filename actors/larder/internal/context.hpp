@@ -82,7 +82,8 @@ public:
     return statistics_;
   }
 
-  /// For actors without statistics of their own: only `counter::add_shared`.
+  /// For actors without statistics of their own: only `counter::add_shared`,
+  /// and gauges that one actor sets.
   actor_statistics& shared_statistics() noexcept {
     return statistics_.back();
   }

@@ -34,17 +34,18 @@ std::vector<Outcome> guarded_batch(store_context& ctx, size_t n, F call) {
 }
 
 /// Reads one part of one blob.
-expected<std::optional<blob_view>> read_one(store_context& ctx,
-                                            read_request req) {
-  auto outcomes = read(ctx, std::span{&req, 1});
+expected<std::optional<blob_view>>
+read_one(store_context& ctx, read_request req, actor_statistics& stats) {
+  auto outcomes = read(ctx, std::span{&req, 1}, stats);
   return std::move(outcomes.front());
 }
 
 /// A chunk reader that stays with one revision of a blob.
 expected<chunk_reader> open_binary(store_context& ctx, const value& key,
                                    const std::string& encoded,
-                                   std::optional<revision> pinned) {
-  auto head = read_one(ctx, {encoded, blob_part::header, 0, 0, pinned});
+                                   std::optional<revision> pinned,
+                                   actor_statistics& stats) {
+  auto head = read_one(ctx, {encoded, blob_part::header, 0, 0, pinned}, stats);
   if (!head)
     return fail(std::move(head.error()));
   if (!*head)
@@ -53,9 +54,10 @@ expected<chunk_reader> open_binary(store_context& ctx, const value& key,
   if (!hdr)
     return fail(std::move(hdr.error()));
   auto rev = hdr->rev;
-  auto fetch
-    = [&ctx, encoded, rev](uint64_t offset, size_t length) -> expected<bytes> {
-    auto part = read_one(ctx, {encoded, blob_part::range, offset, length, rev});
+  auto fetch = [&ctx, &stats, encoded, rev](uint64_t offset,
+                                            size_t length) -> expected<bytes> {
+    auto part
+      = read_one(ctx, {encoded, blob_part::range, offset, length, rev}, stats);
     if (!part)
       return fail(std::move(part.error()));
     if (!*part)
@@ -67,11 +69,21 @@ expected<chunk_reader> open_binary(store_context& ctx, const value& key,
 
 } // namespace
 
+bool means_damage(const error& err) noexcept {
+  return err == errc::corruption || err == errc::authentication_failed;
+}
+
 std::vector<commit_outcome>
 commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats) {
   stopwatch watch;
   auto result = guarded_batch<commit_outcome>(
     ctx, items.size(), [&] { return ctx.engine().commit(items); });
+  auto failed = [](const commit_outcome& x) {
+    return !x && x.error() != errc::precondition_failed
+           && x.error() != errc::conflict;
+  };
+  stats.commit_failures.add(
+    static_cast<uint64_t>(std::count_if(result.begin(), result.end(), failed)));
   stats.commits.add();
   stats.mutations.add(items.size());
   stats.batch_sizes.add(items.size());
@@ -80,19 +92,27 @@ commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats) {
 }
 
 std::vector<read_outcome> read(store_context& ctx,
-                               std::span<const read_request> items) {
-  return guarded_batch<read_outcome>(ctx, items.size(),
-                                     [&] { return ctx.engine().read(items); });
+                               std::span<const read_request> items,
+                               actor_statistics& stats) {
+  auto result = guarded_batch<read_outcome>(
+    ctx, items.size(), [&] { return ctx.engine().read(items); });
+  uint64_t size = 0;
+  for (auto& x : result)
+    if (x && *x)
+      size += (*x)->data.size();
+  stats.stored_read.add(size);
+  return result;
 }
 
 namespace {
 
 expected<read_reply> try_read_range(store_context& ctx,
-                                    const read_range_request& req) {
+                                    const read_range_request& req,
+                                    actor_statistics& stats) {
   auto encoded = encode_key(req.key);
   if (!encoded)
     return fail(std::move(encoded.error()));
-  auto reader = open_binary(ctx, req.key, *encoded, req.pinned);
+  auto reader = open_binary(ctx, req.key, *encoded, req.pinned, stats);
   if (!reader)
     return fail(reader.error().with_context(to_edn(req.key)));
   auto& meta = reader->meta();
@@ -114,6 +134,7 @@ expected<read_reply> try_read_range(store_context& ctx,
   auto content = reader->read(req.offset, static_cast<size_t>(length));
   if (!content)
     return fail(content.error().with_context(to_edn(req.key)));
+  stats.plain_read.add(content->size());
   return read_reply{std::make_shared<const bytes>(std::move(*content)), size,
                     meta.rev};
 }
@@ -131,12 +152,13 @@ auto undisturbed(F f) {
   }
 }
 
-expected<verify_reply> try_verify(store_context& ctx,
-                                  const verify_request& req) {
+expected<verify_reply> try_verify(store_context& ctx, const verify_request& req,
+                                  actor_statistics& stats) {
   auto encoded = encode_key(req.key);
   if (!encoded)
     return fail(std::move(encoded.error()));
-  auto head = read_one(ctx, {*encoded, blob_part::header, 0, 0, std::nullopt});
+  auto head
+    = read_one(ctx, {*encoded, blob_part::header, 0, 0, std::nullopt}, stats);
   if (!head)
     return fail(std::move(head.error()));
   if (!*head)
@@ -145,7 +167,7 @@ expected<verify_reply> try_verify(store_context& ctx,
   if (!hdr)
     return fail(std::move(hdr.error()));
   if (hdr->has(header::flag_chunked)) {
-    auto reader = open_binary(ctx, req.key, *encoded, std::nullopt);
+    auto reader = open_binary(ctx, req.key, *encoded, std::nullopt, stats);
     if (!reader)
       return fail(std::move(reader.error()));
     if (auto ok = reader->verify(); !ok)
@@ -154,7 +176,8 @@ expected<verify_reply> try_verify(store_context& ctx,
       return fail(errc::not_found, "no such key: " + to_edn(req.key));
     return verify_reply{(*head)->blob_size, content_type::binary};
   }
-  auto blob = read_one(ctx, {*encoded, blob_part::all, 0, 0, std::nullopt});
+  auto blob
+    = read_one(ctx, {*encoded, blob_part::all, 0, 0, std::nullopt}, stats);
   if (!blob)
     return fail(std::move(blob.error()));
   if (!*blob)
@@ -169,11 +192,13 @@ expected<verify_reply> try_verify(store_context& ctx,
 
 /// Checks header and metadata, whatever part of the blob is there.
 expected<metadata> checked_metadata(store_context& ctx, const std::string& key,
-                                    const blob_view& blob) {
+                                    const blob_view& blob,
+                                    actor_statistics& stats) {
   auto result = ctx.blobs().decode_metadata(key, blob.data);
   if (result || blob.data.size() == blob.blob_size)
     return result;
-  auto more = read_one(ctx, {key, blob_part::metadata, 0, 0, std::nullopt});
+  auto more
+    = read_one(ctx, {key, blob_part::metadata, 0, 0, std::nullopt}, stats);
   if (!more)
     return fail(std::move(more.error()));
   if (!*more)
@@ -184,18 +209,26 @@ expected<metadata> checked_metadata(store_context& ctx, const std::string& key,
 } // namespace
 
 expected<read_reply> read_range(store_context& ctx,
-                                const read_range_request& req) {
+                                const read_range_request& req,
+                                actor_statistics& stats) {
   if (req.pinned)
-    return try_read_range(ctx, req);
-  return undisturbed([&] { return try_read_range(ctx, req); });
+    return try_read_range(ctx, req, stats);
+  return undisturbed([&] { return try_read_range(ctx, req, stats); });
 }
 
-expected<verify_reply> verify(store_context& ctx, const verify_request& req) {
-  return undisturbed([&] { return try_verify(ctx, req); });
+expected<verify_reply> verify(store_context& ctx, const verify_request& req,
+                              actor_statistics& stats) {
+  auto result = undisturbed([&] { return try_verify(ctx, req, stats); });
+  if (result)
+    stats.verified.add();
+  else if (means_damage(result.error()))
+    stats.damaged.add();
+  return result;
 }
 
 expected<list_keys_reply> list_keys(store_context& ctx,
-                                    const list_keys_request& req) {
+                                    const list_keys_request& req,
+                                    actor_statistics& stats) {
   if (req.limit == 0)
     return fail(errc::invalid_argument, "the limit must be at least 1");
   list_request page_request;
@@ -236,7 +269,7 @@ expected<list_keys_reply> list_keys(store_context& ctx,
       entry.damage = to_string(hdr.error());
     } else if (req.with_metadata || hdr->expired(now)) {
       // A header is not believed when it says that its key is not to be seen.
-      auto meta = checked_metadata(ctx, item.key, *item.blob);
+      auto meta = checked_metadata(ctx, item.key, *item.blob, stats);
       if (meta ? meta->expired(now) : meta.error() == errc::not_found)
         continue;
       if (!meta)

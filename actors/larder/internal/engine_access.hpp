@@ -15,24 +15,31 @@
 
 namespace larder::internal {
 
+/// Whether an error says that a blob is not what was written.
+bool means_damage(const error& err) noexcept;
+
 /// Commits and counts; always one outcome per mutation.
 std::vector<commit_outcome>
 commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats);
 
-/// Reads; always one outcome per request.
+/// Reads and counts; always one outcome per request.
 std::vector<read_outcome> read(store_context& ctx,
-                               std::span<const read_request> items);
+                               std::span<const read_request> items,
+                               actor_statistics& stats);
 
 /// Reads a range of a binary.
 expected<read_reply> read_range(store_context& ctx,
-                                const read_range_request& req);
+                                const read_range_request& req,
+                                actor_statistics& stats);
 
 /// Checks everything that is stored for a key.
-expected<verify_reply> verify(store_context& ctx, const verify_request& req);
+expected<verify_reply> verify(store_context& ctx, const verify_request& req,
+                              actor_statistics& stats);
 
 /// Makes one page of the listing.
 expected<list_keys_reply> list_keys(store_context& ctx,
-                                    const list_keys_request& req);
+                                    const list_keys_request& req,
+                                    actor_statistics& stats);
 
 /// Looks for expired keys in one page of the listing.
 expected<scan_expired_reply> find_expired(store_context& ctx,

@@ -169,7 +169,7 @@ struct key_actor_state {
 
   void work_in_place(engine_work todo) {
     if (!todo.loads.empty()) {
-      auto outcomes = read(*ctx, todo.loads);
+      auto outcomes = read(*ctx, todo.loads, *stats);
       for (size_t i = 0; i < outcomes.size(); ++i)
         keys->loaded(todo.load_keys[i], std::move(outcomes[i]));
     }

@@ -462,7 +462,6 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
   }
   auto binary = hdr->has(header::flag_binary);
   auto whole = blob.data.size() == blob.blob_size;
-  stats_.bytes_decoded.add(blob.data.size());
   if (s.loading_part == blob_part::metadata || (binary && whole)
       || (binary && hdr->value_offset() <= blob.data.size())) {
     auto meta = ctx_->blobs().decode_metadata(s.encoded, blob.data);
@@ -479,6 +478,7 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
   auto doc = ctx_->blobs().decode(s.encoded, blob.data);
   if (!doc)
     return fail(std::move(doc.error()));
+  stats_.plain_read.add(doc->plain_size);
   s.durable.meta = std::move(doc->meta);
   s.durable.content = std::move(doc->content);
   s.durable.has_content = !s.durable.is_binary();

@@ -2,16 +2,21 @@
 // see the file LICENSE.
 
 /// Counters of a store. Each key actor and backend actor writes its own; anyone
-/// may read them at any time.
+/// may read them at any time. A new figure is a member of `actor_statistics`
+/// and a row of the table in metric_table.cpp; everything that shows figures
+/// goes by that table.
 
 #pragma once
 
+#include "larder/backend.hpp"
+#include "larder/path.hpp"
 #include "larder/value.hpp"
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace larder::internal {
@@ -56,8 +61,23 @@ private:
   std::atomic<uint64_t> count_{0};
 };
 
-/// Numbers of events by size: bucket i counts what is below 2^i and not below
-/// half of that.
+/// A number that goes up and down.
+class gauge {
+public:
+  void set(uint64_t x) noexcept {
+    now_.store(x, std::memory_order_relaxed);
+  }
+
+  uint64_t get() const noexcept {
+    return now_.load(std::memory_order_relaxed);
+  }
+
+private:
+  std::atomic<uint64_t> now_{0};
+};
+
+/// Numbers of events by size, and the sum of the sizes: bucket i counts what is
+/// below 2^i and not below half of that; the last one also what is larger.
 class histogram {
 public:
   static constexpr size_t buckets = 32;
@@ -68,8 +88,13 @@ public:
     return buckets_[i].get();
   }
 
+  uint64_t sum() const noexcept {
+    return sum_.get();
+  }
+
 private:
   std::array<counter, buckets> buckets_;
+  counter sum_;
 };
 
 /// What one actor counts.
@@ -88,28 +113,46 @@ struct alignas(128) actor_statistics {
   };
 
   std::array<operation, op_kinds> operations;
+  gauge in_flight;
+  gauge pending_bytes;
+  counter overloaded;
+  counter slow;
   counter cache_hits;
   counter cache_misses;
   counter cache_evictions;
-  std::atomic<uint64_t> cache_bytes{0};
-  counter overloaded;
+  gauge cache_bytes;
+  counter queued;    ///< mutations sent to the writer
+  counter unqueued;  ///< of these, those that it has committed or failed to
+  counter commits;   ///< batches given to the engine
+  counter mutations;
+  counter commit_failures; ///< mutations that failed, not by a precondition
   counter conflicts;
   counter combined; ///< mutations that shared a commit with another on the key
+  histogram batch_sizes;
+  histogram commit_microseconds;
+  counter plain_written; ///< bytes, before compression and encryption
+  counter stored_written;
+  counter plain_read;
+  counter stored_read;
+  gauge streams;
   counter expired;
   counter collection_rounds; ///< scans for expired keys that were completed
   counter sweeps;            ///< begun
   counter swept;             ///< keys deleted by sweeps
   counter marked;            ///< keys that sweeps found to be reachable
-  counter commits;           ///< batches given to the engine
-  counter mutations;
-  histogram batch_sizes;
-  histogram commit_microseconds;
-  counter bytes_encoded; ///< size of blobs written
-  counter bytes_decoded; ///< size of blobs read
+  counter verified;
+  counter damaged;
 };
 
-/// Adds up what all actors have counted, as a map for people and programs.
-value summarize(const actor_statistics* first, size_t n);
+/// Returns the keywords that lead to a figure in the statistics of a store.
+/// @param where names between slashes, `*` for `label`
+path statistics_path(std::string_view where, std::string_view label);
+
+/// Adds up what all actors have counted, as a map for people and programs;
+/// metrics.hpp reads it.
+/// @param figures the engine's own, see `backend::figures`
+value summarize(std::span<const actor_statistics> all,
+                std::span<const engine_figure> figures);
 
 /// Measures the time from its construction.
 class stopwatch {

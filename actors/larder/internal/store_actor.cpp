@@ -110,7 +110,12 @@ struct store_state {
     auto hdl = linked(
       spawn_stream(self->system(), ctx, id, this_store(), owner(req.key)));
     streams.emplace(id, hdl);
+    count_streams();
     return forward(hdl, req);
+  }
+
+  void count_streams() {
+    ctx->shared_statistics().streams.set(streams.size());
   }
 
   caf::actor this_store() const {
@@ -262,12 +267,16 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](verify_request& req) { return st.forward(st.reader(), req); },
     [&st](const info_request&) { return info_reply{describe(*st.ctx)}; },
     [&st](const statistics_request&) {
-      auto& all = st.ctx->statistics();
-      return statistics_reply{summarize(all.data(), all.size())};
+      auto& ctx = *st.ctx;
+      return statistics_reply{
+        summarize(ctx.statistics(), ctx.engine().figures())};
     },
     [&st](routes_request) { return routes_reply{st.key_actors}; },
     [&st](const close_request&) { return st.close(); },
-    [&st](stream_ended msg) { st.streams.erase(msg.id); },
+    [&st](stream_ended msg) {
+      st.streams.erase(msg.id);
+      st.count_streams();
+    },
     [&st](sweep_ended msg) { st.sweeps.erase(msg.id); },
   };
 }

@@ -153,9 +153,15 @@ struct stream_state {
     bytes chunks;
     if (auto ok = encoder->update(*req.content, chunks); !ok)
       return fail(std::move(ok.error()));
-    if (auto ok = commit.content->append(chunks); !ok)
+    if (auto ok = append(chunks); !ok)
       return fail(std::move(ok.error()));
+    ctx->shared_statistics().plain_written.add_shared(req.content->size());
     return append_stream_reply{size};
+  }
+
+  expected<void> append(const bytes& chunks) {
+    ctx->shared_statistics().stored_written.add_shared(chunks.size());
+    return commit.content->append(chunks);
   }
 
   expected<void> check_open() const {
@@ -173,7 +179,7 @@ struct stream_state {
     bytes chunks;
     if (auto ok = encoder->finish(chunks); !ok)
       return ok;
-    return commit.content->append(chunks);
+    return append(chunks);
   }
 
   caf::result<put_reply> close() {

@@ -37,6 +37,10 @@ public:
     used_ -= n;
   }
 
+  uint64_t used() const noexcept {
+    return used_;
+  }
+
 private:
   std::atomic<uint64_t> max_ = std::numeric_limits<uint64_t>::max();
   std::atomic<uint64_t> used_ = 0;

@@ -8,6 +8,8 @@
 #include "larder/detail/file/stage.hpp"
 #include "larder/detail/file/store.hpp"
 
+#include <sys/statvfs.h>
+
 #include <filesystem>
 #include <new>
 
@@ -84,6 +86,16 @@ public:
     } catch (const std::bad_alloc&) {
       return fail(out_of_memory());
     }
+  }
+
+  std::vector<engine_figure> figures() const override {
+    std::vector<engine_figure> result{
+      {"stages", state_->stages.load(std::memory_order_relaxed)},
+      {"syncs-total", state_->ops->syncs()}};
+    struct statvfs medium {};
+    if (::statvfs(state_->config.dir.c_str(), &medium) == 0)
+      result.push_back({"free-bytes", medium.f_bavail * medium.f_frsize});
+    return result;
   }
 
 private:

@@ -91,6 +91,7 @@ int file_ops::write(int fd, bytes_view data, uint64_t offset) {
 }
 
 int file_ops::sync(int fd) {
+  syncs_.fetch_add(1, std::memory_order_relaxed);
   return uninterrupted([&] { return do_sync(fd); });
 }
 

@@ -55,7 +55,11 @@ file_staged_blob::file_staged_blob(std::shared_ptr<file_state> state,
     prefix_size_(prefix_size),
     size_(prefix_size),
     has_prefix_(prefix_size == 0) {
-  // nop
+  state_->stages.fetch_add(1, std::memory_order_relaxed);
+}
+
+file_staged_blob::~file_staged_blob() {
+  state_->stages.fetch_sub(1, std::memory_order_relaxed);
 }
 
 expected<std::unique_ptr<file_staged_blob>>

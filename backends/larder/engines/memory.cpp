@@ -162,6 +162,15 @@ public:
     return stage_in_memory(store_, key, prefix_size);
   }
 
+  std::vector<engine_figure> figures() const override {
+    uint64_t keys = 0;
+    for (auto& shard : store_->shards) {
+      std::lock_guard guard{shard.mutex};
+      keys += shard.blobs.size();
+    }
+    return {{"keys", keys}, {"used-bytes", store_->quota.used()}};
+  }
+
 private:
   read_outcome read_one(const read_request& x) const {
     auto& blobs = store_->shards[memory_store::shard_index(x.key)].blobs;

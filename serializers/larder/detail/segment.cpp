@@ -163,17 +163,23 @@ expected<bool> codecs::compress(bytes_view plain, bytes& out) const {
   return false;
 }
 
-expected<bool> codecs::encode(const value& x, const limits& lim,
-                              size_t max_size, bytes& out) const {
-  if (compressor_ == nullptr)
-    return serialize(x, lim, max_size, out).map([] { return false; });
+expected<codecs::encoding> codecs::encode(const value& x, const limits& lim,
+                                          size_t max_size, bytes& out) const {
+  if (compressor_ == nullptr) {
+    auto start = out.size();
+    return serialize(x, lim, max_size, out).map([&] {
+      return encoding{false, out.size() - start};
+    });
+  }
   bytes plain;
   if (auto ok = serialize(x, lim, max_size, plain); !ok)
     return fail(ok.error());
   auto compressed = compress(plain, out);
-  if (compressed && !*compressed)
+  if (!compressed)
+    return fail(compressed.error());
+  if (!*compressed)
     append(out, plain);
-  return compressed;
+  return encoding{*compressed, plain.size()};
 }
 
 expected<void> codecs::seal(bytes_view binding, bytes_view in,

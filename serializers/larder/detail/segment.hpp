@@ -62,10 +62,15 @@ public:
   /// and the form is smaller. Otherwise answers false and appends nothing.
   expected<bool> compress(bytes_view plain, bytes& out) const;
 
-  /// Serializes `x` and compresses that if it gets smaller. Answers whether it
-  /// did.
-  expected<bool> encode(const value& x, const limits& lim, size_t max_size,
-                        bytes& out) const;
+  /// What `encode` did.
+  struct encoding {
+    bool compressed; ///< else the compressed form is not smaller
+    size_t plain_size;
+  };
+
+  /// Serializes `x` and compresses that if it gets smaller.
+  expected<encoding> encode(const value& x, const limits& lim, size_t max_size,
+                            bytes& out) const;
 
   /// Appends `in`, encrypted if there is an encryptor, to `out`.
   expected<void> seal(bytes_view binding, bytes_view in, bytes& out) const;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -50,6 +51,11 @@ public:
   /// a failure: the kernel may have dropped what it could not write.
   int sync(int fd);
 
+  /// Returns how often `sync` was called.
+  uint64_t syncs() const noexcept {
+    return syncs_.load(std::memory_order_relaxed);
+  }
+
   int stat(int fd, struct stat& out);
   int stat(const std::string& path, struct stat& out);
   int rename(const std::string& from, const std::string& to);
@@ -81,6 +87,9 @@ protected:
   virtual int do_list(const std::string& path, const entry_fn& f);
   virtual int do_lock(int fd, lock_kind kind, uint64_t offset, uint64_t size,
                       bool wait);
+
+private:
+  std::atomic<uint64_t> syncs_{0};
 };
 
 } // namespace larder::detail

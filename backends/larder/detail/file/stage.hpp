@@ -58,6 +58,8 @@ public:
   make(std::shared_ptr<file_state> state, std::string_view key,
        uint64_t prefix_size);
 
+  ~file_staged_blob() override;
+
   expected<void> append(bytes_view data) override;
 
   expected<void> set_prefix(bytes_view data) override;

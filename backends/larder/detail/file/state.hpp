@@ -11,6 +11,7 @@
 #include "larder/uuid.hpp"
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -67,6 +68,9 @@ struct file_state {
 
   const uuid id;
   workers pool;
+
+  /// Blobs that are being written piece by piece.
+  std::atomic<uint64_t> stages{0};
 };
 
 } // namespace larder::detail
