@@ -43,7 +43,9 @@ void fill(backend& engine, const chain& blobs) {
 uint64_t expired_so_far(blocking_client& client) {
   auto all = need(client.statistics());
   return static_cast<uint64_t>(
-    all.find(value::keyword("expired"))->as_integer());
+    get_in(all, path{value::keyword("collection"), value::keyword("expired")})
+      .value()
+      .as_integer());
 }
 
 } // namespace

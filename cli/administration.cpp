@@ -6,8 +6,6 @@
 #include "output.hpp"
 #include "session.hpp"
 
-#include "larder/metrics.hpp"
-
 #include <fmt/format.h>
 
 namespace larder::cli {
@@ -61,35 +59,11 @@ outcome run_destroy(const invocation& args) {
   return exit_code::fine;
 }
 
-// -- info, stats --------------------------------------------------------------
+// -- info ---------------------------------------------------------------------
 
 outcome run_info(const invocation& args) {
   return with_store(args, open_mode::open, [&](auto& client) -> outcome {
     auto res = client.info();
-    if (!res)
-      return fail(to_failure(res.error()));
-    print_value(args, *res);
-    return exit_code::fine;
-  });
-}
-
-/// The table of docs/metrics.md.
-void print_metric_table() {
-  print_text(
-    "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n");
-  for (auto& x : known_metrics())
-    print_text(fmt::format(
-      "| `{}` | {} | {} | {} |\n", x.name, to_string(x.type),
-      x.label.empty() ? std::string{} : fmt::format("`{}`", x.label), x.help));
-}
-
-outcome run_stats(const invocation& args) {
-  if (args.has("--describe")) {
-    print_metric_table();
-    return exit_code::fine;
-  }
-  return with_store(args, open_mode::open, [&](auto& client) -> outcome {
-    auto res = client.statistics();
     if (!res)
       return fail(to_failure(res.error()));
     print_value(args, *res);
@@ -129,14 +103,6 @@ std::vector<command> administration_commands() {
      {},
      "  larder info",
      run_info},
-    {"stats",
-     "Print what the store has done since it was opened",
-     "",
-     0,
-     0,
-     {{"--describe", "", "Print the table of all metrics instead"}},
-     "  larder --store 'caf://localhost:4242?plain-text=yes' stats",
-     run_stats},
   };
 }
 

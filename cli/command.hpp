@@ -119,6 +119,7 @@ std::vector<command> import_commands();
 std::vector<command> keyring_commands();
 std::vector<command> listing_commands();
 std::vector<command> serving_commands();
+std::vector<command> statistics_commands();
 std::vector<command> sweeping_commands();
 std::vector<command> value_commands();
 

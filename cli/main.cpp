@@ -23,6 +23,7 @@ std::vector<command> all_commands() {
   add(import_commands());
   add(export_commands());
   add(administration_commands());
+  add(statistics_commands());
   add(serving_commands());
   add(keyring_commands());
   return res;

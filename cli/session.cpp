@@ -76,12 +76,15 @@ struct session::state {
   }
 
   expected<void> open_local(const std::string& uri, open_mode mode,
-                            const transport_security* network) {
+                            const transport_security* network,
+                            const std::function<void(store_config&)>& adjust) {
     if (auto res = start(network); !res)
       return res;
     auto opened = open_store(uri, mode);
     if (!opened)
       return fail(std::move(opened.error()));
+    if (adjust)
+      adjust(*opened);
     use(spawn_store(*system, std::move(*opened)), 0ms);
     return {};
   }
@@ -116,12 +119,15 @@ session::session(session&&) noexcept = default;
 
 session::~session() = default;
 
-result<session> session::open(const invocation& args, open_mode mode,
-                              const transport_security* network) {
+result<session>
+session::open(const invocation& args, open_mode mode,
+              const transport_security* network,
+              const std::function<void(store_config&)>& adjust) {
   init_actor_types();
   auto ptr = std::make_unique<state>();
-  auto res = is_remote(args.store) ? ptr->open_remote(args.store)
-                                   : ptr->open_local(args.store, mode, network);
+  auto res = is_remote(args.store)
+               ? ptr->open_remote(args.store)
+               : ptr->open_local(args.store, mode, network, adjust);
   if (!res)
     return fail(store_failure(args, res.error()));
   return session{std::move(ptr)};

@@ -22,8 +22,11 @@ public:
   /// Opens the store that the command line names. A served store exists or
   /// not, whatever the mode.
   /// @param network loads CAF's network modules, to serve a local store
+  /// @param adjust changes the configuration of a local store
   static result<session> open(const invocation& args, open_mode mode,
-                              const transport_security* network = nullptr);
+                              const transport_security* network = nullptr,
+                              const std::function<void(store_config&)>& adjust
+                              = {});
 
   session(session&&) noexcept;
 

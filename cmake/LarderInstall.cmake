@@ -4,8 +4,9 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/larder")
 install(TARGETS larder-serializers larder-backends larder-actors
+                larder-prometheus
         EXPORT larderTargets)
-foreach(layer serializers backends actors)
+foreach(layer serializers backends actors prometheus)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/${layer}/larder"
           DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
           FILES_MATCHING PATTERN "*.hpp" PATTERN internal EXCLUDE)

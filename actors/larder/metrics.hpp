@@ -3,7 +3,7 @@
 
 /// What a store measures, by name: for applications that watch the stores they
 /// embed. docs/metrics.md is the table of all metrics. For Prometheus see
-/// prometheus_metrics.hpp.
+/// metrics_collector.hpp.
 
 #pragma once
 

@@ -162,7 +162,7 @@ expected<served_store> serve(caf::actor_system& sys, caf::actor store,
                     "force plain text");
   internal::gate_limits limits{options.max_pending, options.max_pending_bytes,
                                options.max_message_size};
-  auto gate = sys.spawn<internal::gate>(std::move(store), limits);
+  auto gate = sys.spawn<internal::gate>(std::move(store), limits, options.log);
   auto address = options.bind_address.c_str();
   auto port = options.security.plain_text
                 ? sys.middleman().publish(gate, options.port, address, true)

@@ -8,9 +8,11 @@
 #pragma once
 
 #include "larder/actor_types.hpp"
+#include "larder/logging.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -63,6 +65,9 @@ struct serve_options {
   /// message must cross the network within 5 seconds, as nothing else does
   /// meanwhile, heartbeats included.
   size_t max_message_size = size_t{32} << 20;
+
+  /// Where clients that come and go are told; null: nowhere.
+  std::shared_ptr<log_sink> log;
 };
 
 /// A published store.

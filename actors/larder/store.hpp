@@ -9,6 +9,7 @@
 #include "larder/backend.hpp"
 #include "larder/chain.hpp"
 #include "larder/functions.hpp"
+#include "larder/logging.hpp"
 #include "larder/registry.hpp"
 
 #include <chrono>
@@ -84,6 +85,18 @@ struct store_config {
   /// sweeps spare what was written that much earlier. Without meaning for
   /// engines that only one machine can write to.
   std::chrono::milliseconds clock_allowance = std::chrono::seconds{10};
+
+  /// Where events worth an operator's attention go; null: nowhere.
+  std::shared_ptr<log_sink> log;
+
+  /// Whether keys, and messages that may name them, are logged as they are. By
+  /// default a key is logged as a hash that is good for as long as the store is
+  /// open.
+  bool log_keys = false;
+
+  /// Operations on keys that take as long as this, or longer, are logged and
+  /// counted. Zero: none.
+  std::chrono::microseconds slow_operation{0};
 
   /// The wall clock in ms since 1970; tests pass their own.
   std::function<int64_t()> clock;

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <regex>
 #include <set>
 
@@ -317,6 +318,49 @@ TEST_CASE("verification counts sound and damaged keys") {
   CHECK(!client.call(verify_request{"none"}));
   CHECK(amount(client, "larder_verified_keys_total") == 1);
   CHECK(amount(client, "larder_damaged_keys_total") == 1);
+}
+
+TEST_CASE("a damaged key that is read is counted") {
+  auto engine = make_memory();
+  {
+    threaded_world world;
+    blocking_client client{world.system(), world.spawn(configured(engine))};
+    REQUIRE(client.put("k", "long enough to have a value"));
+    auto key = *encode_key("k");
+    auto blob = read_blob(*engine, key);
+    blob.back() ^= std::byte{1};
+    write_blob(*engine, key, std::move(blob));
+  }
+  threaded_world world;
+  blocking_client client{world.system(), world.spawn(configured(engine))};
+  CHECK(!client.get("k"));
+  CHECK(amount(client, "larder_damaged_keys_total") == 1);
+}
+
+TEST_CASE("operations under way and mutations that wait are gauges") {
+  auto engine
+    = std::make_shared<interfering_backend>(std::make_shared<disguised_backend>(
+      make_memory(), [](auto& x) { x.nonblocking = false; }));
+  std::promise<void> entered;
+  std::promise<void> go_on;
+  engine->before_commit = [&] {
+    entered.set_value();
+    go_on.get_future().wait();
+  };
+  threaded_world world;
+  blocking_client client{world.system(), world.spawn(configured(engine))};
+  auto answer = client.async(put_request{"k", {}, 1, {}, {}, {}});
+  entered.get_future().wait();
+  auto all = metrics_of(client);
+  CHECK(sample(all, "larder_operations_in_flight").amount == 1);
+  CHECK(sample(all, "larder_pending_bytes").amount > 0);
+  CHECK(sample(all, "larder_mutations_queued").amount == 1);
+  go_on.set_value();
+  REQUIRE(answer.get());
+  all = metrics_of(client);
+  CHECK(sample(all, "larder_operations_in_flight").amount == 0);
+  CHECK(sample(all, "larder_pending_bytes").amount == 0);
+  CHECK(sample(all, "larder_mutations_queued").amount == 0);
 }
 
 TEST_CASE("mutations that the engine fails to make are counted") {

@@ -337,8 +337,8 @@ TEST_CASE("however many keys expire, no more than a page is under way") {
     REQUIRE(times == 1);
   CHECK(keys_of(world).empty());
   auto reply = world.call(statistics_request{});
-  CHECK(get_in(reply->statistics, path{value::keyword("collection"),
-                                       value::keyword("expired")})
+  CHECK(get_in(reply->statistics,
+               path{value::keyword("collection"), value::keyword("expired")})
         == value{n});
   CHECK(collected(world, "rounds") == 1);
   world.advance(60s);

@@ -28,6 +28,9 @@ struct collector_state {
   /// Key actors that have not answered.
   size_t under_way = 0;
 
+  /// Expired keys found in this round.
+  size_t expired = 0;
+
   void schedule() {
     auto interval = ctx->config().collection_interval;
     if (interval.count() > 0)
@@ -42,6 +45,7 @@ struct collector_state {
   }
 
   void collect(const scan_expired_reply& page) {
+    expired += page.keys.size();
     std::vector<std::vector<value>> parts(key_actors.size());
     for (auto& key : page.keys)
       parts[route(key, parts.size())].push_back(key);
@@ -69,6 +73,10 @@ struct collector_state {
     if (!next.empty())
       return scan(next);
     ctx->shared_statistics().collection_rounds.add_shared();
+    auto found = std::exchange(expired, 0);
+    if (auto& log = ctx->log(); log.on())
+      log.write(found > 0 ? log_level::info : log_level::debug, "collected",
+                {{"expired", found}});
     schedule();
   }
 };

@@ -33,6 +33,8 @@ store_context::store_context(store_config cfg)
     chain_(engine_->id(), config_.chain),
     caps_(engine_->caps()),
     name_(engine_->name()),
+    journal_(config_.log, config_.log_keys),
+    slow_after_(static_cast<uint64_t>(config_.slow_operation.count())),
     statistics_(config_.key_actors + config_.readers + 2) {
   // nop
 }

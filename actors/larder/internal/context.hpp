@@ -6,6 +6,7 @@
 #pragma once
 
 #include "larder/chain.hpp"
+#include "larder/internal/journal.hpp"
 #include "larder/internal/statistics.hpp"
 #include "larder/store.hpp"
 
@@ -88,6 +89,16 @@ public:
     return statistics_.back();
   }
 
+  /// Where to tell the operator.
+  const journal& log() const noexcept {
+    return journal_;
+  }
+
+  /// From how many microseconds on an operation is slow; 0: never.
+  uint64_t slow_after() const noexcept {
+    return slow_after_;
+  }
+
   void release_engine() noexcept {
     engine_.reset();
   }
@@ -98,6 +109,8 @@ private:
   chain chain_;
   capabilities caps_;
   std::string name_;
+  journal journal_;
+  uint64_t slow_after_;
   std::atomic<int64_t> last_stamp_{0};
   std::atomic<uint64_t> last_group_{0};
   std::vector<actor_statistics> statistics_;

@@ -73,6 +73,13 @@ bool means_damage(const error& err) noexcept {
   return err == errc::corruption || err == errc::authentication_failed;
 }
 
+void report_damage(store_context& ctx, const value& key, const error& err,
+                   actor_statistics& stats) {
+  stats.damaged.add();
+  if (auto& log = ctx.log(); log.on())
+    log.write(log_level::error, "damaged", log.with_error({log.key(key)}, err));
+}
+
 std::vector<commit_outcome>
 commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats) {
   stopwatch watch;
@@ -82,8 +89,14 @@ commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats) {
     return !x && x.error() != errc::precondition_failed
            && x.error() != errc::conflict;
   };
-  stats.commit_failures.add(
-    static_cast<uint64_t>(std::count_if(result.begin(), result.end(), failed)));
+  auto first = std::find_if(result.begin(), result.end(), failed);
+  auto failures = std::count_if(first, result.end(), failed);
+  stats.commit_failures.add(static_cast<uint64_t>(failures));
+  if (auto& log = ctx.log(); failures > 0 && log.on())
+    log.write(log_level::error, "commit-failed",
+              log.with_error({{"mutations", items.size()},
+                              {"failed", static_cast<int64_t>(failures)}},
+                             first->error()));
   stats.commits.add();
   stats.mutations.add(items.size());
   stats.batch_sizes.add(items.size());
@@ -222,7 +235,7 @@ expected<verify_reply> verify(store_context& ctx, const verify_request& req,
   if (result)
     stats.verified.add();
   else if (means_damage(result.error()))
-    stats.damaged.add();
+    report_damage(ctx, req.key, result.error(), stats);
   return result;
 }
 

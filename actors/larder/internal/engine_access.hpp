@@ -18,6 +18,10 @@ namespace larder::internal {
 /// Whether an error says that a blob is not what was written.
 bool means_damage(const error& err) noexcept;
 
+/// Counts and logs that the blob of a key is damaged.
+void report_damage(store_context& ctx, const value& key, const error& err,
+                   actor_statistics& stats);
+
 /// Commits and counts; always one outcome per mutation.
 std::vector<commit_outcome>
 commit(store_context& ctx, std::span<mutation> items, actor_statistics& stats);

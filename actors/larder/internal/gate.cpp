@@ -28,8 +28,12 @@ error too_large(std::string_view what, size_t size, size_t limit) {
 
 // -- an actor that lets in little ---------------------------------------------
 
-gate::gate(caf::actor_config& cfg, caf::actor store, gate_limits limits)
-  : choosy_actor(cfg), store_(std::move(store)), limits_(limits) {
+gate::gate(caf::actor_config& cfg, caf::actor store, gate_limits limits,
+           std::shared_ptr<log_sink> log)
+  : choosy_actor(cfg),
+    store_(std::move(store)),
+    limits_(limits),
+    log_(std::move(log)) {
   // nop
 }
 
@@ -110,10 +114,31 @@ void gate::take(const wire_message& msg, const caf::actor& client) {
 }
 
 void gate::greet(const wire_message& msg, const caf::actor& client) {
+  if (log_ != nullptr)
+    log_client(client);
   greeting reply;
   reply.max_message_size = limits_.max_message_size;
   detail::send(this, client,
                wire_message{msg.id, greeting_kind, *encode_content(reply)});
+}
+
+void gate::log_client(const caf::actor& client) {
+  auto addr = client.address();
+  if (!clients_.insert(addr).second)
+    return;
+  auto tell
+    = [log = log_, node = to_string(client.node())](std::string_view what) {
+        log_field field{"node", node};
+        log->write({log_level::info, what, std::span{&field, 1}});
+      };
+  tell("client-connected");
+  // Runs when the connection breaks, too.
+  auto hdl = caf::actor_cast<caf::strong_actor_ptr>(client);
+  hdl->get()->attach_functor([this, tell, addr, weak = address()] {
+    tell("client-gone");
+    if (auto self = caf::actor_cast<caf::actor>(weak))
+      detail::anon_send(self, post{[this, addr] { clients_.erase(addr); }});
+  });
 }
 
 template <class Request>

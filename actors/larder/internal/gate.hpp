@@ -8,8 +8,11 @@
 #include "larder/actor_types.hpp"
 #include "larder/detail/caf_net.hpp"
 #include "larder/internal/protocol.hpp"
+#include "larder/logging.hpp"
 
 #include <cstdint>
+#include <memory>
+#include <set>
 #include <unordered_map>
 
 namespace larder::internal {
@@ -26,7 +29,8 @@ struct gate_limits {
 /// Answers are its own messages: no peer learns the handle of another actor.
 class gate final : public detail::choosy_actor {
 public:
-  gate(caf::actor_config& cfg, caf::actor store, gate_limits limits);
+  gate(caf::actor_config& cfg, caf::actor store, gate_limits limits,
+       std::shared_ptr<log_sink> log);
 
   caf::behavior make_behavior() override;
 
@@ -56,6 +60,7 @@ private:
 
   void take(const wire_message& msg, const caf::actor& client);
   void greet(const wire_message& msg, const caf::actor& client);
+  void log_client(const caf::actor& client);
   template <class Request>
   void forward(const wire_message& msg, const caf::actor& client);
   template <class Reply>
@@ -66,6 +71,8 @@ private:
 
   caf::actor store_;
   gate_limits limits_;
+  std::shared_ptr<log_sink> log_;
+  std::set<caf::actor_addr> clients_; ///< that the log knows of
   std::unordered_map<uint64_t, entry> pending_;
   size_t pending_bytes_ = 0;
   uint64_t last_ticket_ = 0;

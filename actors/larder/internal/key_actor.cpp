@@ -217,6 +217,7 @@ struct key_actor_state {
     auto batch = std::make_shared<std::vector<mutation>>(std::move(items));
     auto of = std::make_shared<std::vector<engine_work::committing>>(
       std::move(keys_of_items));
+    stats->queued.add(size);
     detail::request(self, writer, commit_batch{batch})
       .then(
         [this, of](const commit_batch_reply& reply) {

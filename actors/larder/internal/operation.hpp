@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 namespace larder::internal {
 
@@ -70,6 +71,11 @@ public:
 
   /// Sends an error instead.
   virtual void fail(const error& err) = 0;
+
+  /// What it is called in the log.
+  virtual std::string_view name() const noexcept {
+    return "operation";
+  }
 
   /// How the key changes if `apply` returns true.
   virtual change_kind kind() const noexcept = 0;

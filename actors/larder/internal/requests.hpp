@@ -170,6 +170,10 @@ public:
     return cost_;
   }
 
+  std::string_view name() const noexcept override {
+    return to_string(traits<Request>::kind);
+  }
+
   change_kind kind() const noexcept override {
     return traits<Request>::change;
   }

@@ -228,6 +228,7 @@ void shard::execute(operation_ptr op) {
   if (pending_operations_ >= cfg.max_pending_operations
       || pending_bytes_ + cost > cfg.max_pending_bytes) {
     stats_.overloaded.add();
+    log_overload();
     op->fail(error{errc::overloaded, "too many operations under way on "
                                        + ctx_->name() + ", try again later"});
     return;
@@ -243,24 +244,58 @@ void shard::execute(operation_ptr op) {
     }
     s = *fresh;
   }
-  ++pending_operations_;
-  pending_bytes_ += cost;
+  stats_.in_flight.set(++pending_operations_);
+  stats_.pending_bytes.set(pending_bytes_ += cost);
   s->waiting.push_back({std::move(op), ++s->arrivals});
   advance(*s);
   retire(key);
 }
 
+void shard::forget(const operation& op) {
+  stats_.in_flight.set(--pending_operations_);
+  stats_.pending_bytes.set(pending_bytes_ -= op.cost());
+  if (auto limit = ctx_->slow_after(); limit != 0)
+    if (auto duration = op.age().microseconds(); duration >= limit)
+      log_slow(op, duration);
+}
+
 void shard::finish(operation_ptr op) {
-  --pending_operations_;
-  pending_bytes_ -= op->cost();
+  forget(*op);
   op->answer();
 }
 
 void shard::finish(operation_ptr op, const error& err) {
-  --pending_operations_;
-  pending_bytes_ -= op->cost();
+  forget(*op);
   op->fail(err);
 }
+
+// -- telling the operator -----------------------------------------------------
+
+void shard::log_slow(const operation& op, uint64_t duration) {
+  stats_.slow.add();
+  if (auto& log = ctx_->log(); log.on())
+    log.write(log_level::warning, "slow",
+              {{"operation", op.name()},
+               log.key(op.key()),
+               {"milliseconds", static_cast<double>(duration) / 1000}});
+}
+
+/// One line per second says it.
+void shard::log_overload() {
+  ++refused_;
+  auto& log = ctx_->log();
+  auto now = ctx_->now();
+  if (!log.on()
+      || (next_overload_log_ > now && now > next_overload_log_ - 1000))
+    return;
+  next_overload_log_ = now + 1000;
+  log.write(log_level::warning, "overloaded",
+            {{"refused", std::exchange(refused_, 0)},
+             {"in-flight", pending_operations_},
+             {"pending-bytes", pending_bytes_}});
+}
+
+// -- applying -----------------------------------------------------------------
 
 /// Applies as many operations as possible, starts a commit if one is due, and
 /// goes on if that is done (or has failed) at once.
@@ -427,6 +462,8 @@ void shard::loaded(const value& key, read_outcome outcome) {
     s.known = s.durable.known();
   } else if (auto ok = decode(s, **outcome, needs_more); !ok) {
     s.damage = ok.error().with_context(to_edn(key));
+    if (means_damage(ok.error()))
+      report_damage(*ctx_, key, ok.error(), stats_);
     s.known = knowledge::content;
   }
   s.candidate.reset();
@@ -530,13 +567,17 @@ void shard::committed(const value& key, std::span<commit_outcome> outcomes) {
   } else if (outcome.error() == errc::precondition_failed
              || outcome.error() == errc::conflict) {
     stats_.conflicts.add();
-    if (++s.attempts < max_attempts)
+    if (++s.attempts < max_attempts) {
       retry(s);
-    else
+    } else {
+      if (auto& log = ctx_->log(); log.on())
+        log.write(log_level::warning, "conflict",
+                  {log.key(key), {"attempts", max_attempts}});
       commit_failed(s,
                     error{errc::conflict, to_edn(key) + ": other writers won "
                                             + std::to_string(max_attempts)
                                             + " times in a row"});
+    }
   } else {
     commit_failed(s, outcome.error().with_context(to_edn(key)));
   }

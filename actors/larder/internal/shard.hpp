@@ -147,6 +147,9 @@ private:
   void commit_failed(slot& s, const error& err);
   void retry(slot& s);
   void retire(const value& key);
+  void forget(const operation& op);
+  void log_slow(const operation& op, uint64_t duration);
+  void log_overload();
   void finish(operation_ptr op);
   void finish(operation_ptr op, const error& err);
   expected<void> decode(slot& s, const blob_view& blob, bool& needs_more);
@@ -164,6 +167,11 @@ private:
   change_listener listener_;
   size_t pending_operations_ = 0;
   size_t pending_bytes_ = 0;
+
+  /// Operations refused that the log does not know of, and when (ms since 1970)
+  /// it may be told again.
+  uint64_t refused_ = 0;
+  int64_t next_overload_log_ = 0;
 };
 
 } // namespace larder::internal

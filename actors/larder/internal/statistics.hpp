@@ -121,9 +121,9 @@ struct alignas(128) actor_statistics {
   counter cache_misses;
   counter cache_evictions;
   gauge cache_bytes;
-  counter queued;    ///< mutations sent to the writer
-  counter unqueued;  ///< of these, those that it has committed or failed to
-  counter commits;   ///< batches given to the engine
+  counter queued;   ///< mutations sent to the writer
+  counter unqueued; ///< of these, those that it has committed or failed to
+  counter commits;  ///< batches given to the engine
   counter mutations;
   counter commit_failures; ///< mutations that failed, not by a precondition
   counter conflicts;

@@ -51,7 +51,29 @@ struct store_state {
     return hdl;
   }
 
+  void log_opened() const {
+    auto& log = ctx->log();
+    if (!log.on())
+      return;
+    auto& chain = ctx->config().chain;
+    auto codec_name = [](const codec* x) {
+      return x != nullptr ? x->name() : std::string_view{"none"};
+    };
+    std::vector<log_field> fields{
+      {"store", ctx->name()},
+      {"id", ctx->blobs().store()},
+      {"serializer", codec_name(chain.write_serializer)},
+      {"compressor", codec_name(chain.write_compressor)},
+      {"encryptor", codec_name(chain.write_encryptor)},
+      {"key-actors", ctx->config().key_actors}};
+    auto figures = ctx->engine().figures();
+    for (auto& x : figures)
+      fields.push_back({x.name, x.amount});
+    log.write(log_level::info, "opened", fields);
+  }
+
   void spawn_all() {
+    log_opened();
     auto& sys = self->system();
     auto& cfg = ctx->config();
     auto index = cfg.key_actors;
@@ -214,6 +236,8 @@ struct store_state {
       rest.push_back(writer);
       ask_all<drain_reply>(rest, drain{}, [this] {
         ctx->release_engine();
+        if (auto& log = ctx->log(); log.on())
+          log.write(log_level::info, "closed", {{"store", ctx->name()}});
         closed->deliver(close_reply{});
         closed.reset();
         self->quit(caf::exit_reason::user_shutdown);
