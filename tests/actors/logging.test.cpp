@@ -109,7 +109,7 @@ TEST_CASE("a text log has a line per event with time, level and fields") {
     std::smatch found;
     INFO(lines[i]);
     REQUIRE(std::regex_match(lines[i], found, form));
-    CHECK(found[1] == to_string(static_cast<log_level>(i)));
+    CHECK(found[1].str() == to_string(static_cast<log_level>(i)));
   }
 }
 
