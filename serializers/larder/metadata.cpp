@@ -7,6 +7,7 @@
 #include "larder/text.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace larder {
 
@@ -38,13 +39,23 @@ std::string_view to_string(content_type x) noexcept {
 }
 
 value metadata::stored_form() const {
+  // Made for every write: shared by what one thread writes, since threads
+  // would quarrel about the reference counts.
+  thread_local const auto names
+    = std::array{value::keyword("key"), value::keyword("last-write"),
+                 value::keyword("type")};
+  thread_local const auto types
+    = std::array{value::keyword("edn"), value::keyword("binary"),
+                 value::keyword("append-log")};
   auto own = extras.entries();
-  std::vector<value::entry> entries(own.begin(), own.end());
-  entries.emplace_back(value::keyword("key"), key);
-  entries.emplace_back(value::keyword("type"), value::keyword(to_string(type)));
-  entries.emplace_back(value::keyword("last-write"),
-                       value::instant(last_write));
-  return value::map(std::move(entries));
+  std::vector<value::entry> entries;
+  entries.reserve(own.size() + names.size());
+  entries.emplace_back(names[0], key);
+  entries.emplace_back(names[1], value::instant(last_write));
+  entries.emplace_back(names[2], types[static_cast<size_t>(type)]);
+  entries.insert(entries.end(), own.begin(), own.end());
+  return own.empty() ? value::map_from_sorted(std::move(entries))
+                     : value::map(std::move(entries));
 }
 
 value metadata::to_value() const {
