@@ -41,12 +41,12 @@ std::string_view to_string(content_type x) noexcept {
 value metadata::stored_form() const {
   // Made for every write: shared by what one thread writes, since threads
   // would quarrel about the reference counts.
-  thread_local const auto names
-    = std::array{value::keyword("key"), value::keyword("last-write"),
-                 value::keyword("type")};
-  thread_local const auto types
-    = std::array{value::keyword("edn"), value::keyword("binary"),
-                 value::keyword("append-log")};
+  thread_local const auto names = std::array{value::keyword("key"),
+                                             value::keyword("last-write"),
+                                             value::keyword("type")};
+  thread_local const auto types = std::array{value::keyword("edn"),
+                                             value::keyword("binary"),
+                                             value::keyword("append-log")};
   auto own = extras.entries();
   std::vector<value::entry> entries;
   entries.reserve(own.size() + names.size());

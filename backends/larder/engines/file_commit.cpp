@@ -167,8 +167,7 @@ void file_commit::write_all() {
   while (!rest.empty()) {
     auto wave = rest.first(std::min(rest.size(), wave_size));
     rest = rest.subspan(wave.size());
-    for (auto* x : wave)
-      write(*x);
+    write_files(wave);
     if (state_.config.sync)
       sync_files(wave);
     for (auto* x : wave)
@@ -176,9 +175,19 @@ void file_commit::write_all() {
   }
 }
 
-void file_commit::write(step& x) {
+/// In parallel, since making a file may wait for the medium as well.
+void file_commit::write_files(std::span<step*> wave) {
+  std::vector<expected<void>> results(wave.size());
+  state_.pool.for_each(wave.size(),
+                       [&](size_t i) { results[i] = write(*wave[i]); });
+  for (size_t i = 0; i < wave.size(); ++i)
+    if (!results[i])
+      drop(*wave[i], results[i].error());
+}
+
+expected<void> file_commit::write(step& x) {
   if (x.staged)
-    return; // is written already
+    return {}; // is written already
   auto& blob = *std::get<std::shared_ptr<const bytes>>(x.what->content);
   auto ok
     = x.file.create(*state_.ops, state_.dir_path(x.name.dir), x.name.name);
@@ -186,8 +195,7 @@ void file_commit::write(step& x) {
     ok = x.file.handle().write(blob, 0);
   if (ok && x.name.is_long)
     ok = x.file.handle().write(make_trailer(x.what->key), blob.size());
-  if (!ok)
-    drop(x, ok.error());
+  return ok;
 }
 
 void file_commit::sync_files(std::span<step*> wave) {

@@ -23,14 +23,21 @@ workers::~workers() {
 }
 
 void workers::for_each(size_t count, const std::function<void(size_t)>& f) {
+  if (count < 2) {
+    if (count == 1)
+      f(0);
+    return;
+  }
   start(std::min(count, limit_));
+  {
+    std::lock_guard guard{mutex_};
+    job_ = &f;
+    count_ = count;
+    next_ = 0;
+  }
+  job_added_.notify_all();
+  take_jobs();
   std::unique_lock guard{mutex_};
-  job_ = &f;
-  next_ = 0;
-  count_ = count;
-  if (count > 1)
-    job_added_.notify_all();
-  take_jobs(guard);
   all_done_.wait(guard, [this] { return running_ == 0; });
   job_ = nullptr;
 }
@@ -49,24 +56,24 @@ void workers::start(size_t count) {
 void workers::work() {
   std::unique_lock guard{mutex_};
   for (;;) {
-    job_added_.wait(guard, [this] { return stopping_ || next_ < count_; });
+    job_added_.wait(guard, [this] {
+      return stopping_ || (job_ != nullptr && next_ < count_);
+    });
     if (stopping_)
       return;
-    take_jobs(guard);
-    all_done_.notify_one();
+    ++running_;
+    guard.unlock();
+    take_jobs();
+    guard.lock();
+    if (--running_ == 0)
+      all_done_.notify_one();
   }
 }
 
-void workers::take_jobs(std::unique_lock<std::mutex>& guard) {
-  while (next_ < count_) {
-    auto i = next_++;
-    auto& f = *job_;
-    ++running_;
-    guard.unlock();
-    f(i);
-    guard.lock();
-    --running_;
-  }
+/// Only who begins and ends to work takes the lock, not each job.
+void workers::take_jobs() {
+  for (auto i = next_++; i < count_; i = next_++)
+    (*job_)(i);
 }
 
 } // namespace larder::detail

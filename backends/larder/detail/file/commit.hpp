@@ -55,7 +55,8 @@ private:
   void make_directories();
   void sweep();
   void write_all();
-  void write(step& x);
+  void write_files(std::span<step*> wave);
+  expected<void> write(step& x);
   void sync_files(std::span<step*> wave);
   void open_directories();
   void publish(step& x);

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -28,14 +29,16 @@ public:
 private:
   void start(size_t count);
   void work();
-  void take_jobs(std::unique_lock<std::mutex>& guard);
+  void take_jobs();
 
   size_t limit_;
   std::mutex mutex_;
   std::condition_variable job_added_;
   std::condition_variable all_done_;
+  /// Set while there is work; all but `next_` are guarded by the lock, and
+  /// stay while somebody is `running_`.
   const std::function<void(size_t)>* job_ = nullptr;
-  size_t next_ = 0;
+  std::atomic<size_t> next_{0};
   size_t count_ = 0;
   size_t running_ = 0;
   bool stopping_ = false;
