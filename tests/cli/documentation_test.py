@@ -1,6 +1,6 @@
 # This file is part of larder. Distributed under the BSD 3-clause licence;
 # see the file LICENSE.
-"""Runs the examples in docs/command-line.md."""
+"""Runs the examples in docs/cli.md."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ import unittest
 
 from support import LARDER, TIMEOUT, LarderTest
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "command-line.md"
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "cli.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "-- end of output --"
 
