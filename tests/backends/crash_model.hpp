@@ -6,8 +6,9 @@
 /// A recorder notes every change that the engine makes. For each prefix of
 /// these notes the model yields every state that a file system may be in
 /// afterwards: what was synced is there; of everything else each change of a
-/// directory, alone, is there or not (a rename counts as two changes), and the
-/// content of a file is there, missing, cut short, or full of zeros in part.
+/// directory, alone, is there or not (a rename counts as two changes unless it
+/// is told otherwise), and the content of a file is there, missing, cut short,
+/// or full of zeros in part.
 
 #pragma once
 
@@ -235,7 +236,10 @@ struct disk_state {
 /// The disk after some of the events.
 class disk {
 public:
-  explicit disk(std::string root) : root_(std::move(root)) {
+  /// @param atomic_renames the old name goes when the new one comes, as in all
+  ///        file systems with a journal
+  disk(std::string root, bool atomic_renames)
+    : root_(std::move(root)), atomic_renames_(atomic_renames) {
     // nop
   }
 
@@ -262,7 +266,10 @@ public:
         break;
       case kind::rename:
         change(x.to, entry{x.inode});
-        change(x.path, std::nullopt);
+        if (atomic_renames_)
+          pending_.back().emplace_back(x.path, std::nullopt);
+        else
+          change(x.path, std::nullopt);
         break;
       case kind::unlink:
         change(x.path, std::nullopt);
@@ -352,14 +359,16 @@ private:
   using entries = std::map<std::string, entry>;
 
   void change(const std::string& path, entry x) {
-    pending_.emplace_back(path, x);
+    pending_.push_back({{path, x}});
   }
 
   void sync_dir(const std::string& dir) {
-    std::erase_if(pending_, [&](auto& x) {
-      if (x.first.substr(0, x.first.rfind('/')) != dir)
+    std::erase_if(pending_, [&](auto& changes) {
+      auto& path = changes.front().first; // the others are in the same one
+      if (path.substr(0, path.rfind('/')) != dir)
         return false;
-      durable_[x.first] = x.second;
+      for (auto& [name, x] : changes)
+        durable_[name] = x;
       return true;
     });
   }
@@ -368,7 +377,8 @@ private:
     auto all = durable_;
     for (size_t i = 0; i < pending_.size(); ++i)
       if ((chosen >> i & 1) != 0)
-        all[pending_[i].first] = pending_[i].second;
+        for (auto& [path, x] : pending_[i])
+          all[path] = x;
     disk_state result;
     for (auto& [path, x] : all) { // parents come before what is in them
       auto parent = path.substr(0, path.rfind('/'));
@@ -384,9 +394,11 @@ private:
   }
 
   std::string root_;
+  bool atomic_renames_;
   std::map<int, file> files_;
   entries durable_;
-  std::vector<std::pair<std::string, entry>> pending_;
+  /// Changes of a directory, each with all that comes and goes with it.
+  std::vector<std::vector<std::pair<std::string, entry>>> pending_;
 };
 
 } // namespace crash_model

@@ -29,11 +29,14 @@ content pattern(size_t size, uint8_t seed) {
 struct operation {
   std::map<std::string, content> changes; // nothing: erase
   bool staged = false;
+  bool group = false;
 };
 
 struct scenario {
   std::map<std::string, bytes> before;
   std::vector<operation> operations;
+  /// Groups rely on it.
+  bool atomic_renames = false;
 };
 
 mutation make_mutation(backend& store, const std::string& key, const content& x,
@@ -58,8 +61,10 @@ void run(backend& store, recorder& ops, const scenario& what) {
   for (auto& op : what.operations) {
     ops.begin();
     std::vector<mutation> batch;
-    for (auto& [key, x] : op.changes)
+    for (auto& [key, x] : op.changes) {
       batch.push_back(make_mutation(store, key, x, op.staged));
+      batch.back().group = op.group ? 1 : 0;
+    }
     for (auto& outcome : store.commit(batch))
       REQUIRE(outcome);
     batch.clear();
@@ -68,28 +73,43 @@ void run(backend& store, recorder& ops, const scenario& what) {
 }
 
 /// What each key may hold.
-using allowed_contents = std::map<std::string, std::set<content>>;
+struct expectation {
+  std::map<std::string, std::set<content>> allowed;
+  /// The group that is under way: all of it or nothing.
+  std::map<std::string, content> group;
 
-void begin(allowed_contents& allowed, const operation& op) {
-  for (auto& [key, x] : op.changes)
-    allowed[key].insert(x);
-}
+  void begin(const operation& op) {
+    for (auto& [key, x] : op.changes)
+      allowed[key].insert(x);
+    if (op.group)
+      group = op.changes;
+  }
 
-void acknowledge(allowed_contents& allowed, const operation& op) {
-  for (auto& [key, x] : op.changes)
-    allowed[key] = {x};
-}
+  void acknowledge(const operation& op) {
+    for (auto& [key, x] : op.changes)
+      allowed[key] = {x};
+    group.clear();
+  }
+};
 
 /// Reopens a store after a crash.
 /// @returns what is wrong with it, nothing if all is well
-std::string examine(const std::string& dir, const allowed_contents& allowed) {
+std::string examine(const std::string& dir, const expectation& expected) {
+  auto& [allowed, group] = expected;
   auto config = config_for(dir);
   config.sync = false; // a crash of the examination does not matter
   config.threads = 1;
-  auto store = open(config);
+  auto opened
+    = detail::open_file_store(config, std::make_shared<detail::file_ops>());
+  if (!opened)
+    return to_string(opened.error());
+  auto& store = *opened;
   std::vector<std::string> present;
+  size_t carried_out = 0;
   for (auto& [key, contents] : allowed) {
     auto found = get(*store, key);
+    if (auto i = group.find(key); i != group.end())
+      carried_out += i->second == found;
     if (!contents.contains(found))
       return found
                ? "a wrong blob of " + std::to_string(found->size()) + " bytes"
@@ -97,6 +117,8 @@ std::string examine(const std::string& dir, const allowed_contents& allowed) {
     if (found)
       present.push_back(key);
   }
+  if (carried_out != 0 && carried_out != group.size())
+    return "half of a group";
   if (keys(*store) != present)
     return "a wrong listing";
   std::vector<std::string> files{"larder-store", "lock"};
@@ -111,54 +133,111 @@ std::string examine(const std::string& dir, const allowed_contents& allowed) {
 struct report {
   size_t stops = 0;
   size_t states = 0;
+  size_t records = 0; ///< states with the record of a group
   std::vector<std::string> problems;
 };
+
+/// Makes the store of a scenario, all of it durable.
+expectation prepare(const scenario& what, detail::file_config config) {
+  config.sync = false;
+  expectation result;
+  auto store = create(config);
+  for (auto& [key, x] : what.before) {
+    REQUIRE(commit_one(*store, put(key, std::make_shared<const bytes>(x))));
+    result.allowed[key] = {x};
+  }
+  for (auto& op : what.operations)
+    for (auto& [key, x] : op.changes)
+      if (!result.allowed.contains(key))
+        result.allowed[key] = {std::nullopt};
+  return result;
+}
+
+/// Calls `f` with each state of the disk that a crash may leave after each of
+/// the recorded events, with the number of the event and what is expected.
+template <class F>
+void for_each_crash(const recorder& ops, const scenario& what,
+                    expectation expected, F f) {
+  crash_model::disk disk{ops.root(), what.atomic_renames};
+  auto begun = what.operations.begin();
+  auto acked = what.operations.begin();
+  for (size_t i = 0; i < ops.events().size(); ++i) {
+    auto& x = ops.events()[i];
+    disk.apply(x);
+    if (i < ops.base())
+      continue;
+    if (x.what == crash_model::event::kind::begin)
+      expected.begin(*begun++);
+    else if (x.what == crash_model::event::kind::ack)
+      expected.acknowledge(*acked++);
+    for (auto& state : disk.states())
+      f(i, disk, state, expected);
+  }
+  CHECK(acked == what.operations.end());
+}
 
 /// Stops a scenario at every step and examines all that may be left.
 report crash_everywhere(const scenario& what, sabotage wrong = {}) {
   temp_dir tmp;
   auto config = config_for(tmp / "store");
-  config.sync = false; // what is there at the start counts as durable
-  config.threads = 1;  // for a definite order
-  allowed_contents allowed;
-  {
-    auto store = create(config);
-    for (auto& [key, x] : what.before) {
-      REQUIRE(commit_one(*store, put(key, std::make_shared<const bytes>(x))));
-      allowed[key] = {x};
-    }
-  }
-  for (auto& op : what.operations)
-    for (auto& [key, x] : op.changes)
-      if (!allowed.contains(key))
-        allowed[key] = {std::nullopt};
-  config.sync = true;
+  config.threads = 1; // for a definite order
+  auto expected = prepare(what, config);
   auto ops = std::make_shared<recorder>(config.dir, wrong);
   run(*open(config, ops), *ops, what);
   report result;
-  crash_model::disk disk{config.dir};
-  auto begun = what.operations.begin();
-  auto acked = what.operations.begin();
-  for (size_t i = 0; i < ops->events().size(); ++i) {
-    auto& x = ops->events()[i];
-    disk.apply(x);
-    if (i < ops->base())
-      continue;
-    if (x.what == crash_model::event::kind::begin)
-      begin(allowed, *begun++);
-    else if (x.what == crash_model::event::kind::ack)
-      acknowledge(allowed, *acked++);
-    ++result.stops;
-    for (auto& state : disk.states()) {
-      ++result.states;
-      disk.build(state, tmp / "crashed");
-      auto problem = examine(tmp / "crashed", allowed);
-      if (!problem.empty())
-        result.problems.push_back("event " + std::to_string(i) + ": "
-                                  + problem);
-    }
-  }
-  CHECK(acked == what.operations.end());
+  result.stops = ops->events().size() - ops->base();
+  for_each_crash(*ops, what, expected,
+                 [&](size_t event, auto& disk, auto& state, auto& allowed) {
+                   ++result.states;
+                   result.records
+                     += state.files.contains(config.dir + "/groups");
+                   disk.build(state, tmp / "crashed");
+                   auto problem = examine(tmp / "crashed", allowed);
+                   if (!problem.empty())
+                     result.problems.push_back("event " + std::to_string(event)
+                                               + ": " + problem);
+                 });
+  return result;
+}
+
+/// Stops a scenario at every step, and where that leaves the record of a group,
+/// stops the recovery from that at every step as well.
+report crash_twice(const scenario& what) {
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  config.threads = 1;
+  auto expected = prepare(what, config);
+  auto ops = std::make_shared<recorder>(config.dir);
+  run(*open(config, ops), *ops, what);
+  auto again = config;
+  again.dir = tmp / "crashed";
+  report result;
+  for_each_crash(
+    *ops, what, expected,
+    [&](size_t event, auto& disk, auto& state, auto& allowed) {
+      auto torn
+        = std::any_of(state.files.begin(), state.files.end(), [](auto& x) {
+            auto tear = x.second.second;
+            return tear != crash_model::tear::kept;
+          });
+      // What is torn (the number in `lock` at most) makes no difference here.
+      if (!state.files.contains(config.dir + "/groups") || torn)
+        return;
+      ++result.records;
+      disk.build(state, again.dir);
+      auto second = std::make_shared<recorder>(again.dir);
+      open(again, second);
+      result.stops += second->events().size() - second->base();
+      for_each_crash(*second, {{}, {}, true}, allowed,
+                     [&](size_t, auto& disk2, auto& state2, auto& allowed2) {
+                       ++result.states;
+                       disk2.build(state2, tmp / "crashed twice");
+                       auto problem = examine(tmp / "crashed twice", allowed2);
+                       if (!problem.empty())
+                         result.problems.push_back(
+                           "event " + std::to_string(event) + ": " + problem);
+                     });
+    });
   return result;
 }
 
@@ -246,6 +325,78 @@ TEST_CASE("a crash in a batch leaves each key old or new") {
                    {{{key, std::nullopt}, {neighbour(), pattern(31, 5)}}}}});
 }
 
+// -- groups -------------------------------------------------------------------
+
+namespace {
+
+operation group(std::map<std::string, content> changes, bool staged = false) {
+  return {std::move(changes), staged, true};
+}
+
+scenario group_of_two() {
+  return {{{key, *pattern(10, 1)}, {"\"elsewhere", *pattern(20, 2)}},
+          {group({{key, pattern(30, 3)}, {"\"elsewhere", std::nullopt}})},
+          true};
+}
+
+void check_group_survives(scenario what) {
+  what.atomic_renames = true;
+  auto result = crash_everywhere(what);
+  for (auto& problem : result.problems)
+    FAIL_CHECK(problem);
+  CHECK(result.records > 0); // or nothing was proved
+}
+
+} // namespace
+
+TEST_CASE("a crash in a group of two leaves all of it or nothing") {
+  auto elsewhere = "\"elsewhere"s;
+  SECTION("two new keys") {
+    check_group_survives(
+      {{}, {group({{key, pattern(100, 1)}, {elsewhere, pattern(4096, 2)}})}});
+  }
+  SECTION("a new key and an erased one") {
+    check_group_survives(
+      {{{elsewhere, *pattern(10, 1)}},
+       {group({{key, pattern(100, 2)}, {elsewhere, std::nullopt}})}});
+  }
+  SECTION("a replaced key and a new one in the same directory") {
+    check_group_survives(
+      {{{key, *pattern(10, 1)}},
+       {group({{key, pattern(100, 2)}, {neighbour(), pattern(200, 3)}})}});
+  }
+  SECTION("staged blobs") {
+    check_group_survives(
+      {{{key, *pattern(10, 1)}},
+       {group({{key, pattern(100, 2)}, {elsewhere, pattern(200, 3)}}, true)}});
+  }
+}
+
+TEST_CASE("a crash in a group of three leaves all of it or nothing") {
+  auto long_key = "\"" + std::string(3000, 'k');
+  check_group_survives({{{key, *pattern(10, 1)}, {neighbour(), *pattern(9, 1)}},
+                        {group({{key, pattern(100, 2)},
+                                {neighbour(), std::nullopt},
+                                {long_key, pattern(50, 3)}})}});
+}
+
+TEST_CASE("a crash after a group never does its erases again") {
+  auto two = group_of_two();
+  two.operations.push_back({{{"\"elsewhere", pattern(40, 4)}}});
+  two.operations.push_back(
+    group({{key, std::nullopt}, {"\"elsewhere", std::nullopt}}));
+  two.operations.push_back({{{key, pattern(50, 5)}}});
+  check_group_survives(two);
+}
+
+TEST_CASE("a crash while groups are recovered leaves all of it or nothing") {
+  auto result = crash_twice(group_of_two());
+  for (auto& problem : result.problems)
+    FAIL_CHECK(problem);
+  CHECK(result.records > 0);
+  CHECK(result.states > result.records);
+}
+
 // -- and the test would notice if it did not ----------------------------------
 
 TEST_CASE("the crash test notices when files are not synced") {
@@ -267,6 +418,15 @@ TEST_CASE("the crash test notices when new directories are not synced") {
   sabotage wrong;
   wrong.skip_root_sync = true;
   CHECK(!crash_everywhere(adding(), wrong).problems.empty());
+}
+
+TEST_CASE("the crash test notices when a group's syncs are missing") {
+  for (auto what : {&sabotage::skip_file_sync, &sabotage::skip_dir_sync,
+                    &sabotage::skip_root_sync}) {
+    sabotage wrong;
+    wrong.*what = true;
+    CHECK(!crash_everywhere(group_of_two(), wrong).problems.empty());
+  }
 }
 
 TEST_CASE("the crash test notices writing in place") {

@@ -39,6 +39,18 @@ public:
       allowed_[key] = {std::nullopt};
     for (auto& key : {names[0], names[1], names[2]})
       allowed_[key] = {*blob(0, "old")};
+    for (auto& x : group())
+      allowed_[x.key] = {*blob(0, "old")};
+  }
+
+  /// Changes of keys that no other operation touches, all or nothing.
+  static std::vector<mutation> group() {
+    std::vector<mutation> result{put("\"group a", blob(1, "new")),
+                                 erase("\"group b"),
+                                 put("\"group c", blob(1, "new"))};
+    for (auto& x : result)
+      x.group = 1;
+    return result;
   }
 
   /// @returns false if the script ended before the fault happened
@@ -60,8 +72,10 @@ public:
 
 private:
   int hook(call x, const std::string& path) {
-    if (x == call::sync)
+    if (x == call::sync) {
+      CAPTURE(path);
       CHECK(!failed_syncs_.contains(path));
+    }
     if (x == call::list && !fs::exists(path))
       return 0; // most fan-out directories: not worth a run each
     auto hit = what_.for_ever ? calls_ >= at_ : calls_ == at_;
@@ -81,6 +95,8 @@ private:
     CAPTURE(err.message());
     CHECK(!what_.harmless);
     CHECK(fired_ > 0);
+    if (err == errc::conflict)
+      return; // its group has an error of its own, see `commit`
     CHECK(err == errc::io_error);
     CHECK(err.message().find(config_.dir) != std::string::npos);
   }
@@ -108,6 +124,30 @@ private:
     REQUIRE(outcomes.size() == batch.size());
     for (size_t i = 0; i < batch.size(); ++i)
       account(batch[i], content_of(batch[i]), outcomes[i]);
+    size_t conflicts = 0;
+    size_t losses = 0;
+    for (auto& x : outcomes)
+      if (!x) {
+        conflicts += x.error() == errc::conflict;
+        losses += x.error().data_loss();
+      }
+    CHECK(conflicts < batch.size());
+    if (batch[0].group != 0)
+      CHECK((losses == 0 || losses == batch.size()));
+  }
+
+  /// Expects all of the group or nothing, in one read.
+  void check_group(backend& store) {
+    std::vector<read_request> requests;
+    for (auto& x : group())
+      requests.push_back({x.key, blob_part::all, 0, 0, {}});
+    size_t changed = 0;
+    for (auto& x : store.read(requests)) {
+      if (!x)
+        return check_error(x.error());
+      changed += !*x || to_bytes((*x)->data) != *blob(0, "old");
+    }
+    CHECK((changed == 0 || changed == requests.size()));
   }
 
   void commit_staged(backend& store, const std::string& key,
@@ -129,15 +169,16 @@ private:
   }
 
   void read_all(backend& store) {
-    for (auto& key : names) {
+    check_group(store);
+    for (auto& [key, contents] : allowed_) {
       read_request request;
       request.key = key;
       auto found = read_one(store, request);
       if (!found)
         check_error(found.error());
       else
-        CHECK(allowed_[key].contains(
-          *found ? std::optional{to_bytes((*found)->data)} : std::nullopt));
+        CHECK(contents.contains(*found ? std::optional{to_bytes((*found)->data)}
+                                       : std::nullopt));
     }
   }
 
@@ -151,6 +192,9 @@ private:
     commit(store,
            {put(names[0], blob(2, "x")), erase(names[2]),
             put(names[1], blob(2, "back")), put(names[4], blob(2, "e"))});
+    commit(store, group());
+    check_group(store);
+    commit(store, {put(names[0], blob(2, "y"))});
     list_request request;
     request.part = blob_part::metadata;
     do {
@@ -185,6 +229,10 @@ private:
       REQUIRE(commit_one(*store, put(key, blob(4, "reopened"))));
       files.push_back(detail::name_of(key).relative());
     }
+    for (auto& x : group()) {
+      REQUIRE(commit_one(*store, put(x.key, blob(4, "reopened"))));
+      files.push_back(detail::name_of(x.key).relative());
+    }
     std::sort(files.begin(), files.end());
     CHECK(files_below(config_.dir) == files);
   }
@@ -208,7 +256,8 @@ size_t sweep(const fault& what) {
     auto config = config_for(original);
     config.sync = false; // quicker
     auto store = create(config);
-    for (auto& key : {names[0], names[1], names[2]})
+    for (auto& key : {"\"group a"s, "\"group b"s, "\"group c"s, names[0],
+                      names[1], names[2]})
       REQUIRE(commit_one(*store, put(key, blob(0, "old"))));
   }
   for (size_t at = 0;; ++at) {

@@ -34,6 +34,7 @@ public:
 
   capabilities caps() const override {
     capabilities result;
+    result.atomic_groups = true;
     result.partial_reads = true;
     result.durable = state_->config.sync;
     result.staging = true;
@@ -64,14 +65,29 @@ public:
   read(std::span<const read_request> requests) override {
     std::vector<read_outcome> result;
     result.reserve(requests.size());
-    for (auto& x : requests)
-      result.push_back(read_one(x));
+    auto read_all = [&] {
+      result.clear();
+      for (auto& x : requests)
+        result.push_back(read_one(x));
+    };
+    expected<void> ok;
+    if (requests.size() > 1) {
+      ok = state_->groups.read_whole(read_all);
+    } else {
+      read_all();
+      ok = wait_for_groups();
+    }
+    if (!ok)
+      return {requests.size(), fail(ok.error())};
     return result;
   }
 
   expected<list_page> list(const list_request& request) override {
     try {
-      return list_files(*state_, request);
+      auto result = list_files(*state_, request);
+      if (auto ok = wait_for_groups(); !ok)
+        return fail(ok.error());
+      return result;
     } catch (const std::bad_alloc&) {
       return fail(out_of_memory());
     }
@@ -99,6 +115,14 @@ public:
   }
 
 private:
+  /// What was read may be of a group that is not wholly visible yet: then it is
+  /// when this returns.
+  expected<void> wait_for_groups() {
+    if (auto ok = state_->groups.version(); !ok)
+      return fail(ok.error());
+    return {};
+  }
+
   read_outcome read_one(const read_request& request) {
     try {
       auto name = name_of(request.key);

@@ -24,30 +24,40 @@ error invalid(std::string message) {
 } // namespace
 
 file_commit::file_commit(file_state& state, std::span<mutation> batch)
-  : state_(state), steps_(batch.size()) {
+  : state_(state), batch_(batch), steps_(batch.size()) {
   for (size_t i = 0; i < batch.size(); ++i)
     steps_[i].what = &batch[i];
 }
 
 file_commit::~file_commit() {
+  state_.groups.release();
   state_.lock.unlock_dirs();
 }
 
 std::vector<commit_outcome> file_commit::run() {
   for (auto& x : steps_)
     prepare(x);
-  if (auto ok = state_.lock.lock_dirs(live_dirs()); !ok)
+  if (auto ok = state_.lock.lock_dirs(dirs_of(live())); !ok)
+    for (auto* x : live())
+      drop(*x, ok.error());
+  if (auto ok = state_.groups.settle(); !ok)
     for (auto* x : live())
       drop(*x, ok.error());
   for (auto* x : live())
     check(*x);
+  fail_groups();
   make_directories();
   sweep();
   write_all();
   open_directories();
+  fail_groups();
+  publish_groups();
   for (auto* x : live())
-    publish(*x);
-  sync_directories();
+    if (!x->recorded && !x->keeps())
+      publish(*x);
+  sync_directories(changed_dirs(), true);
+  finish_groups();
+  fail_groups();
   std::vector<commit_outcome> result;
   result.reserve(steps_.size());
   for (auto& x : steps_) {
@@ -65,8 +75,6 @@ std::vector<commit_outcome> file_commit::run() {
 void file_commit::prepare(step& x) {
   if (auto ok = check_key(x.what->key); !ok)
     return drop(x, ok.error());
-  if (x.what->group != 0)
-    return drop(x, {errc::unsupported, "the file engine has no groups"});
   x.name = name_of(x.what->key);
   if (state_.dirs[x.name.dir] == dir_state::failed)
     return drop(x, {errc::io_error,
@@ -138,9 +146,7 @@ void file_commit::make_directories() {
           dir && state_.dirs[*dir] == dir_state::unknown)
         fresh.set(*dir);
     });
-  expected<void> synced;
-  if (state_.config.sync)
-    synced = sync_directory(*state_.ops, state_.config.dir);
+  auto synced = state_.groups.sync_root();
   state_.root_synced |= synced.has_value();
   for (unsigned dir = 0; dir < fan_out; ++dir) {
     if (synced && fresh[dir])
@@ -153,7 +159,7 @@ void file_commit::make_directories() {
 }
 
 void file_commit::sweep() {
-  auto dirs = live_dirs() & ~state_.swept;
+  auto dirs = changed_dirs() & ~state_.swept;
   for (unsigned dir = 0; dir < fan_out; ++dir)
     if (dirs[dir] && sweep_orphans(state_, dir))
       state_.swept.set(dir);
@@ -218,7 +224,7 @@ void file_commit::sync_files(std::span<step*> wave) {
 void file_commit::open_directories() {
   if (!state_.config.sync)
     return;
-  auto dirs = live_dirs();
+  auto dirs = changed_dirs();
   for (unsigned dir = 0; dir < fan_out; ++dir) {
     if (!dirs[dir])
       continue;
@@ -241,8 +247,6 @@ void file_commit::publish(step& x) {
     x.existed = err == 0;
     return;
   }
-  if (!x.puts())
-    return;
   if (auto ok = x.source().publish(path); !ok)
     return drop(x, ok.error());
   if (x.staged)
@@ -251,12 +255,11 @@ void file_commit::publish(step& x) {
 
 /// Also after erasing what was not there: whoever erased it may not have lived
 /// to sync it.
-void file_commit::sync_directories() {
-  auto dirs = live_dirs();
-  std::erase_if(open_dirs_, [&](auto& x) { return !dirs[x.first]; });
+void file_commit::sync_directories(const dir_set& dirs, bool data_loss) {
   std::vector<std::pair<unsigned, const file_handle*>> handles;
   for (auto& [dir, handle] : open_dirs_)
-    handles.emplace_back(dir, &handle);
+    if (dirs[dir])
+      handles.emplace_back(dir, &handle);
   std::vector<expected<void>> results(handles.size());
   state_.pool.for_each(
     handles.size(), [&](size_t i) { results[i] = handles[i].second->sync(); });
@@ -264,7 +267,7 @@ void file_commit::sync_directories() {
     if (results[i])
       continue;
     state_.dirs[handles[i].first] = dir_state::failed;
-    fail_dir(handles[i].first, results[i].error(), true);
+    fail_dir(handles[i].first, results[i].error(), data_loss);
   }
 }
 
@@ -284,11 +287,18 @@ std::vector<file_commit::step*> file_commit::live_puts() {
   return result;
 }
 
-dir_set file_commit::live_dirs() {
+dir_set file_commit::dirs_of(const std::vector<step*>& steps) {
   dir_set result;
-  for (auto* x : live())
+  for (auto* x : steps)
     result.set(x->name.dir);
   return result;
+}
+
+/// Returns the directories of all that is to be changed.
+dir_set file_commit::changed_dirs() {
+  auto steps = live();
+  std::erase_if(steps, [](step* x) { return x->keeps(); });
+  return dirs_of(steps);
 }
 
 void file_commit::fail_dir(unsigned dir, const error& problem, bool data_loss) {

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include <array>
 #include <cerrno>
 
 namespace larder::detail {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr uint64_t open_byte = fan_out;
 constexpr uint64_t holder_byte = fan_out + 1;
+constexpr uint64_t group_byte = fan_out + 2;
 
 /// Marks this process as the exclusive holder, for messages alone.
 void announce_holder(int fd) noexcept {
@@ -107,6 +109,28 @@ expected<void> store_lock::lock_dirs(const dir_set& dirs) {
 void store_lock::unlock_dirs() noexcept {
   if (!exclusive_)
     ops_->lock(file_.fd(), lock_kind::none, 0, fan_out, false);
+}
+
+expected<void> store_lock::lock_groups(lock_kind kind) noexcept {
+  if (exclusive_)
+    return {};
+  if (auto err = ops_->lock(file_.fd(), kind, group_byte, 1, true); err != 0)
+    return fail(io_failure("lock", file_.path(), err));
+  return {};
+}
+
+expected<uint64_t> store_lock::read_word() const {
+  std::array<std::byte, sizeof(uint64_t)> data{};
+  auto n = ops_->read(file_.fd(), data, 0); // less: never written
+  if (n < 0)
+    return fail(io_failure("read", file_.path(), static_cast<int>(n)));
+  return load_big_endian<uint64_t>(data.data());
+}
+
+expected<void> store_lock::write_word(uint64_t x) {
+  std::array<std::byte, sizeof(uint64_t)> data{};
+  store_big_endian(data.data(), x);
+  return file_.write(data, 0);
 }
 
 } // namespace larder::detail

@@ -18,7 +18,8 @@ staging_file::~staging_file() {
 expected<void> staging_file::create(file_ops& ops, const std::string& dir,
                                     std::string_view name) {
   discard();
-  path_ = dir + "/" + staging_name(name, uuid::random());
+  id_ = uuid::random();
+  path_ = dir + "/" + staging_name(name, id_);
   auto err = handle_.open(ops, path_, O_RDWR | O_CREAT | O_EXCL);
   if (err != 0)
     return fail(io_failure("create", path_, err));

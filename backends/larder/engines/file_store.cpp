@@ -232,8 +232,11 @@ expected<std::unique_ptr<backend>> open_file_store(file_config config,
   auto id = read_identity(*ops, config.dir);
   if (!id)
     return fail(id.error());
-  return make_file_backend(std::make_shared<file_state>(
-    std::move(config), std::move(ops), std::move(*lock), *id));
+  auto state = std::make_shared<file_state>(std::move(config), std::move(ops),
+                                            std::move(*lock), *id);
+  if (auto ok = state->groups.open(); !ok)
+    return fail(ok.error());
+  return make_file_backend(std::move(state));
 }
 
 expected<bool> file_store_exists(const std::string& dir, file_ops& ops) {
@@ -258,11 +261,10 @@ public:
         return ok;
     // The mark goes last but one: with the lock alone, nothing is left that
     // matters.
-    if (auto ok = remove(destroyed_path(config_.dir)); !ok)
-      return ok;
-    if (auto ok = remove(config_.dir + "/" + std::string{store_lock::file});
-        !ok)
-      return ok;
+    for (auto name :
+         {groups_file, groups_staging_file, destroyed_file, store_lock::file})
+      if (auto ok = remove(config_.dir + "/" + std::string{name}); !ok)
+        return ok;
     return remove_root();
   }
 

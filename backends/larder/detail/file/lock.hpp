@@ -20,8 +20,9 @@ using dir_set = std::bitset<fan_out>;
 /// The file `lock` of a store. Byte 0 to 255 stand for the fan-out directories:
 /// who writes into one holds its byte. Byte 256 is held by everybody who has
 /// the store open: shared, or exclusively. Byte 257 holds a POSIX lock of an
-/// exclusive holder, which tells others its process id. The locks end with the
-/// process, however it ends.
+/// exclusive holder, which tells others its process id. Byte 258 is the group
+/// lock. The locks end with the process, however it ends. The file holds one
+/// number of 8 bytes; what it and the group lock mean says `group_gate`.
 class store_lock {
 public:
   /// Name of the file.
@@ -42,6 +43,15 @@ public:
 
   /// Gives up all directories.
   void unlock_dirs() noexcept;
+
+  /// Waits for the group lock or gives it up. Does nothing when the store is
+  /// held exclusively.
+  expected<void> lock_groups(lock_kind kind) noexcept;
+
+  /// Reads the number in the file. Any thread.
+  expected<uint64_t> read_word() const;
+
+  expected<void> write_word(uint64_t x);
 
 private:
   std::shared_ptr<file_ops> ops_;

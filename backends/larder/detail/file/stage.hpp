@@ -43,7 +43,18 @@ public:
   /// @returns false if it may be there still
   bool discard() noexcept;
 
+  /// Lets go of the file, which stays where it is.
+  void release() noexcept {
+    ops_ = nullptr;
+  }
+
+  /// What is unique in the file's name.
+  const uuid& id() const noexcept {
+    return id_;
+  }
+
 private:
+  uuid id_;
   file_handle handle_;
   file_ops* ops_ = nullptr; // null: there is no file
   std::string path_;

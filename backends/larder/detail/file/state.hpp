@@ -4,6 +4,7 @@
 #pragma once
 
 #include "larder/backend.hpp"
+#include "larder/detail/file/groups.hpp"
 #include "larder/detail/file/lock.hpp"
 #include "larder/detail/file/names.hpp"
 #include "larder/detail/file/ops.hpp"
@@ -43,6 +44,7 @@ struct file_state {
       ops(std::move(calls)),
       lock(std::move(held)),
       id(store),
+      groups(config, *ops, lock, id),
       pool(config.threads) {
     // nop
   }
@@ -67,6 +69,7 @@ struct file_state {
   bool root_synced = false;
 
   const uuid id;
+  group_gate groups;
   workers pool;
 
   /// Blobs that are being written piece by piece.

@@ -20,6 +20,12 @@ constexpr std::string_view identity_file = "larder-store";
 /// Its name while the store is being destroyed.
 constexpr std::string_view destroyed_file = "larder-store.destroyed";
 
+/// Name of the record of groups that are being committed, see `group_gate`.
+constexpr std::string_view groups_file = "groups";
+
+/// Its name while it is being written.
+constexpr std::string_view groups_staging_file = "groups.new";
+
 /// Makes the directory with missing parents and an empty store in it, and opens
 /// it. What a creation that was interrupted has left does not disturb.
 /// @returns `already_exists`, `invalid_argument` for a directory that has
