@@ -279,6 +279,29 @@ expected<uint64_t> blocking_client::read(value key, const sink_fn& sink,
   return total;
 }
 
+// -- watching -----------------------------------------------------------------
+
+expected<watch_reply> blocking_client::watch(watch_request request) {
+  return call(std::move(request));
+}
+
+expected<fetch_events_reply>
+blocking_client::next_events(uint64_t watch, std::chrono::milliseconds wait,
+                             std::optional<watch_position> received) {
+  fetch_events_request request;
+  request.watch = watch;
+  request.wait = wait;
+  request.received = received;
+  return call(std::move(request));
+}
+
+expected<bool> blocking_client::unwatch(uint64_t watch) {
+  auto res = call(unwatch_request{watch});
+  if (!res)
+    return fail(std::move(res.error()));
+  return res->existed;
+}
+
 // -- the store ----------------------------------------------------------------
 
 expected<list_keys_reply> blocking_client::keys(list_keys_request request) {

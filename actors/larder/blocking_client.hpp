@@ -9,6 +9,7 @@
 #include "larder/client.hpp"
 #include "larder/typed.hpp"
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -138,6 +139,23 @@ public:
   /// memory. `conflict` if the key is written meanwhile.
   expected<uint64_t> read(value key, const sink_fn& sink, uint64_t offset = 0,
                           std::optional<uint64_t> length = std::nullopt);
+
+  // -- watching ---------------------------------------------------------------
+
+  /// Begins to watch. The watch ends with this client at the latest.
+  expected<watch_reply> watch(watch_request request);
+
+  /// Fetches events, or none if there are none within `wait`, which must be
+  /// shorter than the client's deadline.
+  /// @param received the position of the reply before, if given: what has been
+  ///                 lost after it comes again
+  expected<fetch_events_reply>
+  next_events(uint64_t watch,
+              std::chrono::milliseconds wait = std::chrono::seconds{10},
+              std::optional<watch_position> received = std::nullopt);
+
+  /// Returns whether the watch existed.
+  expected<bool> unwatch(uint64_t watch);
 
   // -- the store --------------------------------------------------------------
 

@@ -20,8 +20,9 @@ template <class Request>
 concept keyed = requires(Request req) {
   req.key;
 }
-&&!std::same_as<Request,
-                verify_request> && !std::same_as<Request, open_stream_request>;
+&&!std::same_as<
+  Request,
+  verify_request> && !std::same_as<Request, open_stream_request> && !std::same_as<Request, watch_request>;
 
 /// Requests whose carrying out twice does harm, so that a missing answer leaves
 /// the caller in doubt.

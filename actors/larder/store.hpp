@@ -11,12 +11,14 @@
 #include "larder/functions.hpp"
 #include "larder/logging.hpp"
 #include "larder/registry.hpp"
+#include "larder/validator.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace larder {
 
@@ -69,6 +71,23 @@ struct store_config {
   /// without a piece one is given up.
   size_t max_streams = 64;
   std::chrono::milliseconds stream_timeout = std::chrono::minutes{1};
+
+  /// Rules that changes must keep, asked one after the other.
+  std::vector<validator> validators;
+
+  /// How many watches there may be at the same time, and after how long without
+  /// a fetch one is given up. For as long it is remembered what happened after
+  /// the last watch of a key, prefix or everything has ended, so that its
+  /// watcher can go on.
+  size_t max_watches = 4096;
+  std::chrono::milliseconds watch_timeout = std::chrono::minutes{1};
+
+  /// Bound on the events kept per watch in bytes (those with larger values
+  /// never reach a watcher), and bounds on what is remembered for watchers that
+  /// come back, in bytes and events.
+  size_t watch_buffer_bytes = size_t{4} << 20;
+  size_t watch_history_bytes = size_t{16} << 20;
+  size_t watch_history = 10'000;
 
   /// How often expired keys are looked for, to free their space. They are
   /// absent for every operation at once anyway. Zero: never.

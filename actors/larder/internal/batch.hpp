@@ -8,6 +8,7 @@
 
 #include "larder/actor_types.hpp"
 #include "larder/backend.hpp"
+#include "larder/internal/watch_table.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -102,6 +103,28 @@ struct sweep_ended {
   uint64_t id = 0;
 };
 
+/// Asks a key actor to report changes of the keys of a scope.
+/// -> scope_added, after all earlier changes have been reported
+struct add_scope {
+  uint64_t id = 0;
+  watched what;
+};
+
+struct scope_added {};
+
+/// Asks it not to any more. No answer.
+struct remove_scope {
+  uint64_t id = 0;
+};
+
+/// Tells the hub of watches what has changed; null: only that something was
+/// missed (watch_backlog.hpp). No answer.
+struct watched_changes {
+  std::shared_ptr<std::vector<change_event>> items;
+  /// What `watch_backlog` was told.
+  size_t bytes = 0;
+};
+
 /// Tells an actor that everything before this message has been sent.
 struct flush {};
 
@@ -149,6 +172,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::collect_expired))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_stream))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::stream_ended))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::add_scope))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::scope_added))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::remove_scope))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::watched_changes))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::flush))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::tick))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::drain))
@@ -174,6 +201,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::scan_expired_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::collect_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_stream)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::stream_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::add_scope)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::scope_added)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::remove_scope)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::watched_changes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::flush)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::drain)

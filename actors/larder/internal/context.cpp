@@ -11,6 +11,9 @@ namespace larder::internal {
 
 namespace {
 
+/// Bytes of events that may be on their way to the hub of watches.
+constexpr size_t max_backlog = size_t{64} << 20;
+
 int64_t wall_clock() {
   auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -35,7 +38,8 @@ store_context::store_context(store_config cfg)
     name_(engine_->name()),
     journal_(config_.log, config_.log_keys),
     slow_after_(static_cast<uint64_t>(config_.slow_operation.count())),
-    statistics_(config_.key_actors + config_.readers + 2) {
+    statistics_(config_.key_actors + config_.readers + 2),
+    backlog_(max_backlog) {
   // nop
 }
 

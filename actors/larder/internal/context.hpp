@@ -8,6 +8,7 @@
 #include "larder/chain.hpp"
 #include "larder/internal/journal.hpp"
 #include "larder/internal/statistics.hpp"
+#include "larder/internal/watch_backlog.hpp"
 #include "larder/store.hpp"
 
 #include <atomic>
@@ -99,6 +100,11 @@ public:
     return slow_after_;
   }
 
+  /// What key actors have sent to the hub of watches.
+  watch_backlog& backlog() noexcept {
+    return backlog_;
+  }
+
   void release_engine() noexcept {
     engine_.reset();
   }
@@ -114,6 +120,7 @@ private:
   std::atomic<int64_t> last_stamp_{0};
   std::atomic<uint64_t> last_group_{0};
   std::vector<actor_statistics> statistics_;
+  watch_backlog backlog_;
 };
 
 using context_ptr = std::shared_ptr<store_context>;

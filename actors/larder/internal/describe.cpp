@@ -42,6 +42,9 @@ value describe(const store_context& ctx) {
   std::vector<value> functions;
   for (auto& name : cfg.functions.names())
     functions.emplace_back(name);
+  std::vector<value> validators;
+  for (auto& x : cfg.validators)
+    validators.emplace_back(x.name);
   return value::map({
     {key("name"), ctx.name()},
     {key("id"), ctx.blobs().store()},
@@ -72,8 +75,14 @@ value describe(const store_context& ctx) {
        {key("max-pending-bytes"), cfg.max_pending_bytes},
        {key("max-message-size"), cfg.max_message_size},
        {key("max-streams"), cfg.max_streams},
+       {key("max-watches"), cfg.max_watches},
+       {key("watch-buffer-bytes"), cfg.watch_buffer_bytes},
+       {key("watch-timeout"), cfg.watch_timeout.count()},
      })},
     {key("functions"), value::vector(std::move(functions))},
+    {key("validators"), value::vector(std::move(validators))},
+    // Of several processes on one engine, each reports its own changes.
+    {key("watching"), key(ctx.shared() ? "own-changes" : "all-changes")},
   });
 }
 

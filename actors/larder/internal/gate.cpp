@@ -57,6 +57,7 @@ caf::behavior gate::make_behavior() {
 }
 
 void gate::on_exit() {
+  watches_.clear();
   store_ = nullptr;
   pending_.clear();
 }
@@ -151,6 +152,9 @@ void gate::forward(const wire_message& msg, const caf::actor& client) {
     detail::send(this, client, make_error_answer(msg.id, err));
     return;
   }
+  if constexpr (std::is_same_v<Request, unwatch_request>)
+    if (auto i = watches_.find(client.address()); i != watches_.end())
+      std::erase(i->second, request.watch);
   auto ticket = ++last_ticket_;
   auto size = msg.content.size() + overhead;
   pending_.emplace(ticket, entry{client, msg.id, msg.kind, size});
@@ -174,13 +178,35 @@ void gate::succeed(uint64_t ticket, const Reply& reply) {
     if (content->size() > limits_.max_message_size)
       return fail(ticket, too_large("the answer", content->size(),
                                     limits_.max_message_size));
-    if (auto to = remove(ticket); to.client)
+    if (auto to = remove(ticket); to.client) {
+      if constexpr (std::is_same_v<Reply, watch_reply>)
+        note(to.client, reply);
       detail::send(this, to.client,
                    wire_message{to.id, to.kind, std::move(*content)});
+    }
   } catch (const std::exception& e) {
     fail(ticket,
          {errc::internal, std::string{"cannot send the answer: "} + e.what()});
   }
+}
+
+/// Sees to it that a watch ends with the connection of its client; one that has
+/// ended before is ended again, which does no harm.
+void gate::note(const caf::actor& client, const watch_reply& reply) {
+  auto addr = client.address();
+  auto [i, is_new] = watches_.try_emplace(addr);
+  i->second.push_back(reply.watch);
+  if (!is_new)
+    return;
+  client->attach_functor([this, addr, weak = address()] {
+    auto forget = [this, addr] {
+      if (auto node = watches_.extract(addr))
+        for (auto id : node.mapped())
+          detail::anon_send(store_, unwatch_request{id});
+    };
+    if (auto self = caf::actor_cast<caf::actor>(weak))
+      detail::anon_send(self, post{forget});
+  });
 }
 
 void gate::fail(uint64_t ticket, const error& err) {

@@ -11,9 +11,11 @@
 #include "larder/logging.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 namespace larder::internal {
 
@@ -68,12 +70,15 @@ private:
   void fail(uint64_t ticket, const error& err);
   void fail_all(const error& err);
   entry remove(uint64_t ticket);
+  void note(const caf::actor& client, const watch_reply& reply);
 
   caf::actor store_;
   gate_limits limits_;
   std::shared_ptr<log_sink> log_;
   std::set<caf::actor_addr> clients_; ///< that the log knows of
   std::unordered_map<uint64_t, entry> pending_;
+  /// What each client watches that is connected.
+  std::map<caf::actor_addr, std::vector<uint64_t>> watches_;
   size_t pending_bytes_ = 0;
   uint64_t last_ticket_ = 0;
 };

@@ -4,6 +4,7 @@
 #include "larder/internal/key_actor.hpp"
 
 #include "larder/internal/batch.hpp"
+#include "larder/internal/change_reporter.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/requests.hpp"
 #include "larder/internal/shard.hpp"
@@ -32,6 +33,7 @@ struct key_actor_state {
   std::vector<caf::actor> readers;
   size_t next_reader = 0;
   size_t forwarded = 0; ///< reads that a reader has not answered
+  std::unique_ptr<change_reporter> reporter;
   bool flushing = false;
   bool closing = false;
   std::optional<promise<drain_reply>> drained;
@@ -77,7 +79,8 @@ struct key_actor_state {
   caf::result<typename Request::reply_type> handle_change(Request& req) {
     if (!closing && ctx->in_place()
         && cost_of(req) < ctx->config().max_pending_bytes) {
-      if (auto known = keys->peek(req.key, traits<Request>::needs(req)))
+      auto needs = keys->needs_to_change(req.key, traits<Request>::needs(req));
+      if (auto known = keys->peek(req.key, needs))
         return at_once<Request>(change_at_once(req, *known));
     }
     return handle(req);
@@ -159,12 +162,17 @@ struct key_actor_state {
       while (keys->has_work())
         work_in_place(keys->take_work());
       check_drained();
-    } else if (keys->has_work() && !flushing) {
-      flushing = true;
-      detail::send(self, self, flush{});
+    } else if (keys->has_work()) {
+      flush_later();
     } else {
       check_drained();
     }
+  }
+
+  /// Has `flush_work` run after the messages that are in the mailbox already.
+  void flush_later() {
+    if (!std::exchange(flushing, true))
+      detail::send(self, self, flush{});
   }
 
   void work_in_place(engine_work todo) {
@@ -187,6 +195,7 @@ struct key_actor_state {
 
   void flush_work() {
     flushing = false;
+    reporter->flush();
     auto todo = keys->take_work();
     if (!todo.loads.empty())
       send_loads(std::move(todo.loads), std::move(todo.load_keys));
@@ -234,6 +243,26 @@ struct key_actor_state {
         });
   }
 
+  // -- watching ---------------------------------------------------------------
+
+  /// Tells the shard whether changes are to be reported.
+  void update_listener() {
+    if (!reporter->active())
+      return keys->listen(nullptr);
+    keys->listen(
+      [this](const committed_change& x) {
+        reporter->changed(x);
+        flush_later();
+      },
+      [this](const value& key) { return reporter->wants_before(key); });
+  }
+
+  scope_added add(const add_scope& msg) {
+    reporter->add(msg, caf::actor_cast<caf::actor>(self->current_sender()));
+    update_listener();
+    return {};
+  }
+
   // -- shutting down ----------------------------------------------------------
 
   void check_drained() {
@@ -251,6 +280,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
   st.self = self;
   st.ctx = ctx;
   st.stats = &ctx->statistics()[index];
+  st.reporter = std::make_unique<change_reporter>(self, ctx);
   st.keys = std::make_unique<shard>(std::move(ctx), *st.stats);
   st.writer = std::move(writer);
   st.readers = std::move(readers);
@@ -273,10 +303,16 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     [&st](commit_stream& req) { return st.handle(req); },
     [&st](read_range_request& req) { return st.handle_range(req); },
     [&st](const collect_expired& req) { return st.collect(req); },
+    [&st](const add_scope& msg) { return st.add(msg); },
+    [&st](remove_scope msg) {
+      st.reporter->remove(msg.id);
+      st.update_listener();
+    },
     [&st](flush) { st.flush_work(); },
     [&st](drain) -> caf::result<drain_reply> {
       st.closing = true;
       st.drained.emplace(st.self);
+      st.reporter->flush();
       auto result = st.drained->handle();
       st.check_drained();
       return result;

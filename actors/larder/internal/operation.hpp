@@ -80,6 +80,11 @@ public:
   /// How the key changes if `apply` returns true.
   virtual change_kind kind() const noexcept = 0;
 
+  /// Whether it may change the key at all.
+  virtual bool may_change() const noexcept {
+    return true;
+  }
+
   /// Whether it is not applied but holds the key: when its turn has come,
   /// `shard::take_held` hands it out, and nothing else happens on the key
   /// before `shard::release`.

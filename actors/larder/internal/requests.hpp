@@ -8,6 +8,7 @@
 #include "larder/internal/apply.hpp"
 #include "larder/internal/operation.hpp"
 #include "larder/internal/promise.hpp"
+#include "larder/internal/validators.hpp"
 #include "larder/text.hpp"
 
 #include <functional>
@@ -126,15 +127,40 @@ size_t cost_of(const Request&) {
   return 0;
 }
 
-/// Calls the `apply` of a request, whichever form it has. An exception, of a
-/// user's function for instance, is an error and changes nothing.
+/// Applies a change unless a validator refuses it.
+template <class Request>
+expected<typename Request::reply_type>
+apply_validated(const Request& req, entry& state, const apply_context& ctx,
+                bool& changed) {
+  auto before = state;
+  auto result = apply(req, state, ctx, changed);
+  if (!changed)
+    return result;
+  std::optional<value> entries;
+  if constexpr (requires { value::vector(req.entries); })
+    entries = value::vector(req.entries);
+  auto ok = validate(ctx.store, req.key, traits<Request>::change, before, state,
+                     ctx.now, entries ? &*entries : nullptr);
+  if (!ok) {
+    state = std::move(before);
+    changed = false;
+    return fail(std::move(ok.error()));
+  }
+  return result;
+}
+
+/// Calls the `apply` of a request, whichever form it has, and the validators of
+/// its key. An exception, of a user's function for instance, is an error and
+/// changes nothing.
 template <class Request>
 expected<typename Request::reply_type>
 apply_any(const Request& req, entry& state, const apply_context& ctx,
           bool& changed) {
   try {
     if constexpr (traits<Request>::is_mutation)
-      return apply(req, state, ctx, changed);
+      return is_validated(ctx.store, req.key)
+               ? apply_validated(req, state, ctx, changed)
+               : apply(req, state, ctx, changed);
     else
       return apply(req, std::as_const(state), ctx.now);
   } catch (const std::exception& ex) {
@@ -176,6 +202,10 @@ public:
 
   change_kind kind() const noexcept override {
     return traits<Request>::change;
+  }
+
+  bool may_change() const noexcept override {
+    return traits<Request>::is_mutation;
   }
 
   bool apply(entry& state, const apply_context& ctx) override {
@@ -283,6 +313,10 @@ public:
 
   change_kind kind() const noexcept override {
     return change_kind::write; // never made
+  }
+
+  bool may_change() const noexcept override {
+    return false;
   }
 
   bool apply(entry& state, const apply_context& ctx) override {

@@ -5,6 +5,7 @@
 
 #include "larder/internal/commit.hpp"
 #include "larder/internal/engine_access.hpp"
+#include "larder/internal/validators.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
@@ -53,6 +54,9 @@ struct shard::slot {
   /// Why the blob cannot be read, if so; then `durable` has only what its
   /// header says.
   std::optional<error> damage;
+
+  /// Whether the value is damaged, and not needed by what changes the key.
+  bool value_damaged = false;
 
   /// What a load that is under way is to find out.
   std::optional<knowledge> loading;
@@ -109,6 +113,7 @@ struct shard::slot {
     known.reset();
     candidate.reset();
     damage.reset();
+    value_damaged = false;
     attempts = 0;
     arrivals = covered = 0;
     asked = false;
@@ -317,14 +322,14 @@ void shard::advance(slot& s) {
 bool shard::apply_next(slot& s) {
   auto& op = *s.waiting.front().op;
   auto quiet = !s.committing && s.next.empty();
-  if (!s.known || *s.known < op.needs()) {
+  if (auto needs = needs_of(s, op); !s.known || *s.known < needs) {
     // What has been applied since may have made everything known.
     auto enough = !quiet
                   && (!s.current.present || s.current.has_content
                       || s.current.is_binary());
     if (!enough) {
       if (quiet)
-        start_load(s, op.needs());
+        start_load(s, needs);
       return false;
     }
   }
@@ -356,6 +361,19 @@ bool shard::apply_next(slot& s) {
   return true;
 }
 
+knowledge shard::needs_to_change(const value& key, knowledge needs) const {
+  if (needs < knowledge::content
+      && (is_validated(*ctx_, key) || (wants_before_ && wants_before_(key))))
+    return knowledge::content;
+  return needs;
+}
+
+knowledge shard::needs_of(const slot& s, const operation& op) const {
+  auto needs = op.needs();
+  return op.may_change() && !s.value_damaged ? needs_to_change(s.key, needs)
+                                             : needs;
+}
+
 /// Whether another process may have written, before the first waiting operation
 /// was asked for, what is not known here. A change is fenced by its commit; an
 /// answer without one must be looked up.
@@ -365,7 +383,7 @@ bool shard::outdated(const slot& s) const {
 
 /// Looks whether what is known is still so.
 void shard::recheck(slot& s) {
-  auto needs = s.waiting.front().op->needs();
+  auto needs = needs_of(s, *s.waiting.front().op);
   if (!s.damage && s.known && *s.known != knowledge::existence)
     s.candidate = std::move(s.durable);
   s.known.reset();
@@ -461,6 +479,12 @@ void shard::loaded(const value& key, read_outcome outcome) {
     s.durable = std::move(*candidate);
     s.known = s.durable.known();
   } else if (auto ok = decode(s, **outcome, needs_more); !ok) {
+    if (auto own = s.waiting.front().op->needs(); own < needs) {
+      // The value was wanted for show only: the change goes without.
+      s.value_damaged = true;
+      start_load(s, own);
+      return;
+    }
     s.damage = ok.error().with_context(to_edn(key));
     if (means_damage(ok.error()))
       report_damage(*ctx_, key, ok.error(), stats_);
@@ -589,6 +613,7 @@ void shard::committed(const value& key, std::span<commit_outcome> outcomes) {
 void shard::complete_commit(slot& s) {
   s.attempts = 0;
   s.damage.reset();
+  s.value_damaged = false;
   // The new bytes of a binary were needed for the commit only.
   if (s.current.new_blob == s.in_flight.new_blob)
     s.current.new_blob.reset();

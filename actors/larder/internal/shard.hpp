@@ -104,9 +104,17 @@ public:
   void release_unchanged(const value& key);
 
   /// Sets who is told of changes; null: nobody.
-  void listen(change_listener f) {
+  /// @param wants_before tells for which keys the value before a change is
+  ///                     wanted; it is loaded then
+  void listen(change_listener f,
+              std::function<bool(const value&)> wants_before = nullptr) {
     listener_ = std::move(f);
+    wants_before_ = std::move(wants_before);
   }
+
+  /// How much of a key must be known to change it, given what the change itself
+  /// needs: watchers and validators may see the value before.
+  knowledge needs_to_change(const value& key, knowledge needs) const;
 
   /// Takes the outcome of a load.
   void loaded(const value& key, read_outcome outcome);
@@ -138,6 +146,7 @@ private:
   void advance(slot& s);
   bool apply_next(slot& s);
   void hold(slot& s, operation_ptr op);
+  knowledge needs_of(const slot& s, const operation& op) const;
   bool outdated(const slot& s) const;
   void recheck(slot& s);
   void start_load(slot& s, knowledge needs);
@@ -165,6 +174,7 @@ private:
   engine_work work_;
   revision_source revisions_;
   change_listener listener_;
+  std::function<bool(const value&)> wants_before_;
   size_t pending_operations_ = 0;
   size_t pending_bytes_ = 0;
 

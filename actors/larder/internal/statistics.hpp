@@ -142,6 +142,11 @@ struct alignas(128) actor_statistics {
   counter marked;            ///< keys that sweeps found to be reachable
   counter verified;
   counter damaged;
+  counter refused; ///< changes, by validators
+  gauge watchers;
+  counter watch_events; ///< changes of watched keys
+  counter watch_resyncs;
+  counter watch_dropped; ///< events that a watcher has missed
 };
 
 /// Returns the keywords that lead to a figure in the statistics of a store.

@@ -13,6 +13,7 @@
 #include "larder/internal/routing.hpp"
 #include "larder/internal/stream_actor.hpp"
 #include "larder/internal/sweep_actor.hpp"
+#include "larder/internal/watch_actor.hpp"
 
 #include <functional>
 #include <optional>
@@ -36,6 +37,7 @@ struct store_state {
   std::vector<caf::actor> key_actors;
   caf::actor publications;
   caf::actor collector; ///< kept so that it lives
+  caf::actor watches;
   std::unordered_map<uint64_t, caf::actor> streams;
   std::unordered_map<uint64_t, caf::actor> sweeps;
   size_t next_reader = 0;
@@ -86,6 +88,7 @@ struct store_state {
     publications
       = linked(spawn_publication_actor(sys, ctx, writer, readers.front()));
     collector = linked(spawn_collector(sys, ctx, readers.back(), key_actors));
+    watches = linked(spawn_watch_actor(sys, ctx, key_actors));
   }
 
   // -- routing ----------------------------------------------------------------
@@ -289,6 +292,9 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     },
     [&st](list_keys_request& req) { return st.forward(st.reader(), req); },
     [&st](verify_request& req) { return st.forward(st.reader(), req); },
+    [&st](watch_request& req) { return st.forward(st.watches, req); },
+    [&st](fetch_events_request& req) { return st.forward(st.watches, req); },
+    [&st](unwatch_request& req) { return st.forward(st.watches, req); },
     [&st](const info_request&) { return info_reply{describe(*st.ctx)}; },
     [&st](const statistics_request&) {
       auto& ctx = *st.ctx;

@@ -47,12 +47,12 @@ private:
   std::array<event_ptr, 4> versions_;
 };
 
-namespace {
-
 watched watched_by(const watch_request& req) {
   return {req.scope, req.scope == watch_scope::everything ? value{} : req.key,
           req.with_before, req.with_after};
 }
+
+namespace {
 
 size_t size_of(const change_event& x) {
   auto result = sizeof(numbered_event) + x.key.footprint();
@@ -205,11 +205,8 @@ bool watch_hub::end(uint64_t id, time_point now) {
   return true;
 }
 
-fetch_events_reply watch_hub::take(watch_buffer& from, uint64_t limit) {
-  auto result = from.take(limit, position());
-  if (result.resync)
-    ++counts_.resyncs;
-  return result;
+fetch_events_reply watch_hub::take(watch_buffer& from, uint64_t limit) const {
+  return from.take(limit, position());
 }
 
 // -- events -------------------------------------------------------------------

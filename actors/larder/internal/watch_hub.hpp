@@ -24,6 +24,9 @@
 
 namespace larder::internal {
 
+/// What a request asks to see.
+watched watched_by(const watch_request& req);
+
 /// Bounds of a hub.
 struct watch_limits {
   size_t max_watches;
@@ -37,7 +40,6 @@ struct watch_limits {
 struct watch_counts {
   uint64_t events = 0; ///< of watched keys
   uint64_t dropped = 0;
-  uint64_t resyncs = 0;
 };
 
 /// Used by one actor alone; never blocks.
@@ -117,7 +119,7 @@ public:
   }
 
   /// Makes a reply out of what has gathered for a watch.
-  fetch_events_reply take(watch_buffer& from, uint64_t limit);
+  fetch_events_reply take(watch_buffer& from, uint64_t limit) const;
 
   // -- time -------------------------------------------------------------------
 

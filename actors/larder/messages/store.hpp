@@ -79,7 +79,9 @@ struct verify_reply {
 };
 
 /// Asks what the store is: a map with `:name`, `:id`, `:engine` (its
-/// capabilities), `:chain`, `:actors`, `:functions`, `:limits`. -> info_reply
+/// capabilities), `:chain`, `:actors`, `:functions`, `:validators`, `:limits`,
+/// `:watching` (whether `:all-changes` are seen or only the process'
+/// `:own-changes`). -> info_reply
 struct info_request {
   using reply_type = struct info_reply;
 

@@ -121,7 +121,7 @@ struct watch_reply {
 
 /// Fetches events, oldest first; answered when there are some, or after `wait`
 /// (at most `store_config::watch_timeout`) with none. One at a time per watch:
-/// another one has the first answered. -> fetch_events_reply
+/// another one makes the first fail as `conflict`. -> fetch_events_reply
 /// Errors: `not_found` for a watch that is unknown, ended or forgotten,
 /// `invalid_argument` for a limit of 0 or a negative `wait`.
 struct fetch_events_request {
