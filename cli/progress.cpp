@@ -28,6 +28,10 @@ progress_bar::progress_bar(std::optional<uint64_t> total)
 }
 
 progress_bar::~progress_bar() {
+  clear();
+}
+
+void progress_bar::clear() {
   if (on_)
     std::fputs(wipe, stderr);
 }

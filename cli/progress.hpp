@@ -21,6 +21,9 @@ public:
 
   void update(uint64_t bytes, uint64_t records);
 
+  /// Wipes the line away before something else is printed.
+  void clear();
+
 private:
   using clock = std::chrono::steady_clock;
 

@@ -98,6 +98,7 @@ outcome run_sweep(const invocation& args) {
     {
       progress_bar progress{std::nullopt};
       auto show = [&](const sweep_page_reply& page, const sweep_summary& sum) {
+        progress.clear();
         for (auto& key : page.deleted)
           print_value(args, key);
         for (auto& x : page.undecided)

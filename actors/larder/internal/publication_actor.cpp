@@ -160,12 +160,18 @@ struct publication_state {
       find_publications_reply reply;
       auto now = ctx->now() - ctx->clock_allowance();
       for (auto i = open.begin(); i != open.end();) {
-        auto expired = i->second.expiry <= now;
+        auto& [id, times] = *i;
+        auto expired = times.expiry <= now;
         if (!expired)
           reply.oldest
-            = std::min(reply.oldest.value_or(i->second.stamp), i->second.stamp);
-        changed |= expired && remove;
-        i = expired && remove ? open.erase(i) : std::next(i);
+            = std::min(reply.oldest.value_or(times.stamp), times.stamp);
+        if (!expired || !remove) {
+          ++i;
+          continue;
+        }
+        changed = true;
+        forget(id);
+        i = open.erase(i);
       }
       return reply;
     };

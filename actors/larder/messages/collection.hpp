@@ -82,9 +82,9 @@ struct keep_reply {
 /// at most `limit` keys: as long as some are pending, send it again, without
 /// roots and otherwise the same. Binaries and append logs refer to nothing.
 /// -> mark_reply
-/// Errors: as keep_request, `unknown_function`, those of the function and of
-/// reading. After an error (but the first two) no page of this sweep is made:
-/// what is alive is not known.
+/// Errors: as keep_request, `unknown_function`, `invalid_argument`, those of
+/// the function and of reading. After one of reading, of the function or of the
+/// limit no page of this sweep is made: what is alive is not known.
 struct mark_request {
   using reply_type = struct mark_reply;
 
@@ -152,7 +152,8 @@ struct sweep_page_reply {
   uint64_t examined = 0;
   /// Keys that stay because they are in the set or the predicate says so.
   uint64_t kept = 0;
-  /// Keys that stay because they were written too late.
+  /// Keys that stay because they were written too late, or have changed since
+  /// they were listed.
   uint64_t young = 0;
   /// As of this page, see begin_sweep_reply.
   int64_t cutoff = 0;
