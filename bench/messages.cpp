@@ -2,7 +2,8 @@
 // see the file LICENSE.
 
 // What a request costs beside the actor hop that it needs anyway: cached gets
-// and puts on memory against empty actors that answer the same messages.
+// and puts on memory against empty actors that answer the same messages. And
+// what requests on several keys cost against those on one.
 
 #include "load.hpp"
 
@@ -57,6 +58,26 @@ std::vector<put_request> puts(size_t size) {
   return result;
 }
 
+/// Cached keys per request.
+constexpr size_t batch_size = 100;
+
+std::vector<multi_get_request> multi_gets() {
+  std::vector<multi_get_request> result(64);
+  for (size_t i = 0; i < result.size(); ++i)
+    for (size_t j = 0; j < batch_size; ++j)
+      result[i].keys.push_back(key_number((i * 61 + j * 37) % keys));
+  return result;
+}
+
+/// Two puts in one request.
+std::vector<transact_request>
+transactions(const std::vector<put_request>& puts) {
+  std::vector<transact_request> result(keys);
+  for (size_t i = 0; i < keys; ++i)
+    result[i].then_operations = {puts[i], puts[(i + keys / 2) % keys]};
+  return result;
+}
+
 template <class Request>
 work<Request> work_of(const std::vector<Request>& requests) {
   return {&requests, requests_per_client, in_flight};
@@ -71,6 +92,8 @@ int main() {
   auto small_puts = puts(100);
   auto large_puts = puts(size_t{64} << 10);
   auto all_gets = gets();
+  auto all_multi_gets = multi_gets();
+  auto all_transactions = transactions(small_puts);
   auto open = [&](const std::vector<put_request>& content) {
     auto config = need(open_store("memory:"));
     config.cache_size = size_t{1} << 30;
@@ -101,6 +124,23 @@ int main() {
       [&] {
         return client_rate(sys, small->handle(), work_of(small_puts), clients);
       },
+      // In keys per second.
+      [&] {
+        work<multi_get_request> todo{
+          &all_multi_gets, requests_per_client / batch_size, in_flight};
+        return batch_size * client_rate(sys, small->handle(), todo, clients);
+      },
+      // In seconds per two keys.
+      [&] {
+        work<transact_request> todo{&all_transactions, requests_per_client / 4,
+                                    in_flight};
+        return 1 / client_rate(sys, small->handle(), todo, clients);
+      },
+      [&] {
+        return 2
+               / client_rate(sys, small->handle(), work_of(small_puts),
+                             clients);
+      },
     });
   auto compare = [&](const char* name, const char* bound, double target,
                      size_t i, size_t j) {
@@ -117,6 +157,10 @@ int main() {
   compare("put of 100 B on memory / empty actor", "at least", 0.35, 4, 0);
   compare("put of 100 B on memory through a client / empty actor", "", 0, 5, 0);
   compare("cached get of 64 KiB / of 100 B", "at least", 0.6, 2, 1);
+  compare("keys per second, multi_get of 100 / single gets", "at least", 5, 6,
+          3);
+  compare("two-key transaction on memory / two single puts", "at most", 4, 7,
+          8);
   small.reset();
   large.reset();
   return EXIT_SUCCESS;

@@ -183,6 +183,41 @@ expected<bool> blocking_client::erase(value key, path steps) {
   return res->existed;
 }
 
+// -- several keys -------------------------------------------------------------
+
+expected<std::vector<found_value>>
+blocking_client::multi_get(std::vector<value> keys) {
+  auto res = call(multi_get_request{std::move(keys)});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->found);
+}
+
+expected<std::vector<key_outcome>>
+blocking_client::multi_put(std::vector<std::pair<value, value>> entries,
+                           atomicity mode) {
+  multi_put_request request;
+  request.mode = mode;
+  for (auto& [key, content] : entries)
+    request.entries.push_back({std::move(key), std::move(content), {}});
+  auto res = call(std::move(request));
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->outcomes);
+}
+
+expected<std::vector<key_outcome>>
+blocking_client::multi_erase(std::vector<value> keys, atomicity mode) {
+  auto res = call(multi_erase_request{std::move(keys), mode});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->outcomes);
+}
+
+expected<transact_reply> blocking_client::transact(transact_request request) {
+  return call(std::move(request));
+}
+
 // -- binaries -----------------------------------------------------------------
 
 expected<revision> blocking_client::write(value key, const source_fn& source,

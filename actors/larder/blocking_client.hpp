@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace larder {
 
@@ -79,6 +80,24 @@ public:
 
   /// Returns whether there was something to remove.
   expected<bool> erase(value key, path steps = {});
+
+  // -- several keys (messages/batches.hpp) ------------------------------------
+
+  /// Reads several values as of one point in time; those of missing keys are
+  /// left out.
+  expected<std::vector<found_value>> multi_get(std::vector<value> keys);
+
+  /// Replaces several values; an outcome for each, in order.
+  expected<std::vector<key_outcome>>
+  multi_put(std::vector<std::pair<value, value>> entries,
+            atomicity mode = atomicity::atomic);
+
+  /// Removes several keys; an outcome for each, in order.
+  expected<std::vector<key_outcome>>
+  multi_erase(std::vector<value> keys, atomicity mode = atomicity::atomic);
+
+  /// Carries out a transaction.
+  expected<transact_reply> transact(transact_request request);
 
   // -- typed values (typed.hpp) -----------------------------------------------
 

@@ -24,6 +24,12 @@ concept keyed = requires(Request req) {
   Request,
   verify_request> && !std::same_as<Request, open_stream_request> && !std::same_as<Request, watch_request>;
 
+/// Requests on several keys.
+template <class Request>
+concept batch = requires(const Request& req) {
+  internal::route(req, size_t{1});
+};
+
 /// Requests whose carrying out twice does harm, so that a missing answer leaves
 /// the caller in doubt.
 constexpr std::string_view in_doubt
@@ -94,6 +100,9 @@ struct client::state : std::enable_shared_from_this<client::state> {
   caf::actor target_for(const Request& req) const {
     if constexpr (keyed<Request>)
       return target_of(req.key);
+    else if constexpr (batch<Request>)
+      return routes.empty() ? store
+                            : routes[internal::route(req, routes.size())];
     else
       return store;
   }

@@ -67,6 +67,13 @@ struct store_config {
   /// Greatest binary (or range of one) in one message, in bytes.
   size_t max_message_size = size_t{16} << 20;
 
+  /// How many keys a transaction or an atomic batch may be about.
+  size_t max_transaction_keys = 10'000;
+
+  /// After how long a transaction that holds keys, and has not begun to commit,
+  /// is given up, so that others get at them. Zero: never.
+  std::chrono::milliseconds hold_timeout = std::chrono::seconds{5};
+
   /// How many streams may be written at the same time, and after how long
   /// without a piece one is given up.
   size_t max_streams = 64;

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace larder::test {
 
@@ -135,11 +136,34 @@ public:
     return result.take();
   }
 
+  /// The key actors of the store.
+  std::vector<caf::actor> ask_routes() {
+    std::vector<caf::actor> result;
+    caf::scoped_actor self{sys_, true};
+    auto id = self->request(store, caf::infinite, routes_request{});
+    run();
+    id.receive([&](routes_reply& x) { result = std::move(x.key_actors); },
+               [](const caf::error& x) { FAIL(to_string(to_error(x))); });
+    return result;
+  }
+
   // -- running ----------------------------------------------------------------
 
   /// Runs until nobody has anything to do.
   void run() {
     sched_.run();
+  }
+
+  /// Runs one actor once, if any has something to do.
+  bool run_one() {
+    return sched_.try_run_once();
+  }
+
+  /// Runs up to `n` actors once each.
+  void run_few(size_t n) {
+    while (n-- > 0 && run_one()) {
+      // nop
+    }
   }
 
   /// Runs all actors but those called `name`.

@@ -125,6 +125,41 @@ struct watched_changes {
   size_t bytes = 0;
 };
 
+/// All key actors, in their order. No answer.
+struct meet_peers {
+  std::vector<caf::actor> key_actors;
+};
+
+class transaction;
+using transaction_ptr = std::shared_ptr<transaction>;
+
+/// Asks a key actor to hold its keys too. No answer.
+struct join_transaction {
+  transaction_ptr what;
+};
+
+/// Tells who holds keys that the transaction is over. No answer.
+struct settle_transaction {
+  transaction_ptr what;
+};
+
+/// Wakes a key actor up to see which keys are held for too long.
+struct check_holds_now {};
+
+class snapshot;
+using snapshot_ptr = std::shared_ptr<snapshot>;
+
+/// Asks a key actor to look at its keys. -> snapshot_seen, as a message of its
+/// own
+struct look_at_snapshot {
+  snapshot_ptr what;
+  caf::actor asked_by;
+};
+
+struct snapshot_seen {
+  snapshot_ptr what;
+};
+
 /// Tells an actor that everything before this message has been sent.
 struct flush {};
 
@@ -189,6 +224,12 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::find_publications_reply))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::sweep_ended))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::collect_expired_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::meet_peers))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::join_transaction))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::settle_transaction))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::check_holds_now))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::look_at_snapshot))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::snapshot_seen))
 
 CAF_END_TYPE_ID_BLOCK(larder_internal)
 
@@ -218,3 +259,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::find_publications)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::find_publications_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::sweep_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::collect_expired_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::meet_peers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::join_transaction)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::settle_transaction)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::check_holds_now)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::look_at_snapshot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::snapshot_seen)

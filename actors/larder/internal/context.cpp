@@ -39,7 +39,8 @@ store_context::store_context(store_config cfg)
     journal_(config_.log, config_.log_keys),
     slow_after_(static_cast<uint64_t>(config_.slow_operation.count())),
     statistics_(config_.key_actors + config_.readers + 2),
-    backlog_(max_backlog) {
+    backlog_(max_backlog),
+    changes_(config_.key_actors) {
   // nop
 }
 

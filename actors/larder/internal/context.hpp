@@ -6,6 +6,7 @@
 #pragma once
 
 #include "larder/chain.hpp"
+#include "larder/internal/change_counters.hpp"
 #include "larder/internal/journal.hpp"
 #include "larder/internal/statistics.hpp"
 #include "larder/internal/watch_backlog.hpp"
@@ -59,6 +60,11 @@ public:
 
   /// The clock that stamps commits: never goes back within this store.
   int64_t stamp();
+
+  /// Tell whether keys have changed.
+  change_counters& changes() noexcept {
+    return changes_;
+  }
 
   /// A number for a group of mutations that no other group has.
   uint64_t new_group() noexcept {
@@ -121,6 +127,7 @@ private:
   std::atomic<uint64_t> last_group_{0};
   std::vector<actor_statistics> statistics_;
   watch_backlog backlog_;
+  change_counters changes_;
 };
 
 using context_ptr = std::shared_ptr<store_context>;

@@ -4,10 +4,10 @@
 #include "larder/internal/key_actor.hpp"
 
 #include "larder/internal/batch.hpp"
+#include "larder/internal/batch_handler.hpp"
 #include "larder/internal/change_reporter.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/requests.hpp"
-#include "larder/internal/shard.hpp"
 #include "larder/key.hpp"
 
 #include <optional>
@@ -18,22 +18,17 @@ namespace {
 
 // -- the actor ----------------------------------------------------------------
 
-struct key_actor_state {
+struct key_actor_state : key_actor_parts {
 #if LARDER_CAF_1
   static inline const char* name = "larder.key-actor";
 #else
   const char* name = "larder.key-actor";
 #endif
 
-  caf::event_based_actor* self = nullptr;
-  context_ptr ctx;
-  actor_statistics* stats = nullptr;
-  std::unique_ptr<shard> keys;
-  caf::actor writer;
   std::vector<caf::actor> readers;
   size_t next_reader = 0;
-  size_t forwarded = 0; ///< reads that a reader has not answered
   std::unique_ptr<change_reporter> reporter;
+  std::optional<batch_handler> batches;
   bool flushing = false;
   bool closing = false;
   std::optional<promise<drain_reply>> drained;
@@ -153,14 +148,26 @@ struct key_actor_state {
     return result;
   }
 
+  template <class Request>
+  caf::result<typename Request::reply_type> handle_batch(Request& req) {
+    if (closing)
+      return to_caf(error{errc::closed, "the store is being closed"});
+    auto result = batches->handle(req);
+    work();
+    return result;
+  }
+
   // -- talking to the engine --------------------------------------------------
 
   /// Sees to it that what the shard wants from the engine is done: now, or
   /// after the messages that are in the mailbox already, all in one batch.
   void work() {
+    batches->transactions().take_held();
     if (ctx->in_place()) {
-      while (keys->has_work())
+      while (keys->has_work()) {
         work_in_place(keys->take_work());
+        batches->transactions().take_held();
+      }
       check_drained();
     } else if (keys->has_work()) {
       flush_later();
@@ -266,7 +273,7 @@ struct key_actor_state {
   // -- shutting down ----------------------------------------------------------
 
   void check_drained() {
-    if (drained && keys->idle() && forwarded == 0) {
+    if (drained && keys->idle() && batches->idle() && forwarded == 0) {
       drained->deliver(drain_reply{});
       drained.reset();
     }
@@ -283,6 +290,9 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
   st.reporter = std::make_unique<change_reporter>(self, ctx);
   st.keys = std::make_unique<shard>(std::move(ctx), *st.stats);
   st.writer = std::move(writer);
+  st.index = index;
+  st.wake = [&st] { st.work(); };
+  st.batches.emplace(st);
   st.readers = std::move(readers);
   return {
     [&st](get_request& req) { return st.handle_read(req); },
@@ -308,6 +318,31 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
       st.reporter->remove(msg.id);
       st.update_listener();
     },
+    [&st](multi_get_request& req) { return st.handle_batch(req); },
+    [&st](multi_put_request& req) { return st.handle_batch(req); },
+    [&st](multi_erase_request& req) { return st.handle_batch(req); },
+    [&st](transact_request& req) { return st.handle_batch(req); },
+    [&st](const join_transaction& msg) {
+      st.batches->transactions().join(msg.what);
+      st.work();
+    },
+    [&st](const settle_transaction& msg) {
+      st.batches->transactions().settle(msg.what);
+      st.work();
+    },
+    [&st](check_holds_now) {
+      st.batches->transactions().check_holds();
+      st.work();
+    },
+    [&st](const look_at_snapshot& msg) {
+      st.batches->snapshots().look(msg.what, msg.asked_by);
+      st.work();
+    },
+    [&st](const snapshot_seen& msg) {
+      st.batches->snapshots().looked(msg.what);
+      st.work();
+    },
+    [&st](meet_peers& msg) { st.peers = std::move(msg.key_actors); },
     [&st](flush) { st.flush_work(); },
     [&st](drain) -> caf::result<drain_reply> {
       st.closing = true;

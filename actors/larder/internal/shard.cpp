@@ -205,6 +205,7 @@ expected<void> shard::change_at_once(const value& key,
       = make_mutations(*ctx_, stats_, encoded, before, after, 0, at_once_);
     if (ok) {
       auto outcomes = commit(*ctx_, at_once_, stats_);
+      ctx_->changes().add(key);
       if (auto& outcome = outcome_of_group(outcomes); !outcome) {
         cache_.erase(key);
         ok = fail(std::move(outcome.error()));
@@ -404,6 +405,8 @@ std::vector<held_key> shard::take_held() {
 void shard::release(const value& key, std::optional<entry> state) {
   auto& s = *slots_.at(key);
   if (state) {
+    if (listener_ && (s.durable.present || state->present))
+      listener_({s.key, s.holder->kind(), s.durable, *state, 1});
     s.known = knowledge::content;
     s.damage.reset();
     s.durable = std::move(*state);
@@ -585,6 +588,7 @@ void shard::committed(const value& key, std::span<commit_outcome> outcomes) {
     return;
   auto& s = *i->second;
   s.committing = false;
+  ctx_->changes().add(key);
   auto& outcome = outcome_of_group(outcomes);
   if (outcome) {
     complete_commit(s);

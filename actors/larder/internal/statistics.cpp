@@ -14,9 +14,10 @@
 namespace larder::internal {
 
 std::string_view to_string(op_kind x) noexcept {
-  constexpr std::string_view names[] = {"get",    "exists", "metadata", "put",
-                                        "update", "erase",  "write",    "read",
-                                        "list",   "verify"};
+  constexpr std::string_view names[]
+    = {"get",       "exists",    "metadata",    "put",     "update",
+       "erase",     "write",     "read",        "list",    "verify",
+       "multi-get", "multi-put", "multi-erase", "transact"};
   return names[static_cast<size_t>(x)];
 }
 

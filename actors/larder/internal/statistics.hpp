@@ -33,9 +33,13 @@ enum class op_kind : uint8_t {
   read,
   list,
   verify,
+  multi_get,
+  multi_put,
+  multi_erase,
+  transact,
 };
 
-constexpr size_t op_kinds = 10;
+constexpr size_t op_kinds = 14;
 
 std::string_view to_string(op_kind x) noexcept;
 
@@ -128,6 +132,9 @@ struct alignas(128) actor_statistics {
   counter commit_failures; ///< mutations that failed, not by a precondition
   counter conflicts;
   counter combined; ///< mutations that shared a commit with another on the key
+  counter hold_waits;       ///< transactions that had to wait for keys
+  counter holds_revoked;    ///< transactions that held keys for too long
+  counter snapshot_retries; ///< looks at keys that changed meanwhile
   histogram batch_sizes;
   histogram commit_microseconds;
   counter plain_written; ///< bytes, before compression and encryption

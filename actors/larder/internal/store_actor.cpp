@@ -89,6 +89,8 @@ struct store_state {
       = linked(spawn_publication_actor(sys, ctx, writer, readers.front()));
     collector = linked(spawn_collector(sys, ctx, readers.back(), key_actors));
     watches = linked(spawn_watch_actor(sys, ctx, key_actors));
+    for (auto& hdl : key_actors)
+      detail::send(self, hdl, meet_peers{key_actors});
   }
 
   // -- routing ----------------------------------------------------------------
@@ -116,6 +118,12 @@ struct store_state {
   auto forward_by_key(Request& req) {
     // The request is moved from: the owner must be found before.
     auto to = owner(req.key);
+    return forward(to, req);
+  }
+
+  template <class Request>
+  auto forward_batch(Request& req) {
+    auto to = key_actors[route(req, key_actors.size())];
     return forward(to, req);
   }
 
@@ -272,6 +280,10 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](erase_request& req) { return st.forward_by_key(req); },
     [&st](write_request& req) { return st.forward_by_key(req); },
     [&st](read_range_request& req) { return st.forward_by_key(req); },
+    [&st](multi_get_request& req) { return st.forward_batch(req); },
+    [&st](multi_put_request& req) { return st.forward_batch(req); },
+    [&st](multi_erase_request& req) { return st.forward_batch(req); },
+    [&st](transact_request& req) { return st.forward_batch(req); },
     [&st](open_stream_request& req) { return st.open_stream(req); },
     [&st](append_stream_request& req) { return st.forward_to_stream(req); },
     [&st](close_stream_request& req) { return st.forward_to_stream(req); },

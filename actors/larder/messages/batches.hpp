@@ -31,7 +31,8 @@ constexpr bool is_valid(atomicity x) noexcept {
 // -- batches ------------------------------------------------------------------
 
 /// Reads several values as of one point in time. -> multi_get_reply
-/// Errors: `wrong_type` if one of them is a binary or a log.
+/// Errors: `wrong_type` if one of them is a binary or a log; `limit_exceeded`
+/// for more than `store_config::max_transaction_keys` keys.
 struct multi_get_request {
   using reply_type = struct multi_get_reply;
 
@@ -64,7 +65,7 @@ struct multi_get_reply {
 /// Replaces several values. A key that occurs twice gets the later value.
 /// -> multi_put_reply
 /// Errors (atomic): as put_request for the first key that fails, which the
-/// message names.
+/// message names; as transact_request for all together.
 struct multi_put_request {
   using reply_type = struct multi_put_reply;
 
@@ -93,7 +94,8 @@ struct multi_put_request {
 /// What became of one key of a batch.
 struct key_outcome {
   value key;
-  /// The key's new revision; none if it was erased or nothing was changed.
+  /// The key's new revision; none if it was erased or nothing was changed. A
+  /// key that occurs twice keeps the last of its revisions.
   revision rev;
   /// Whether an erased key existed.
   bool existed = false;
@@ -115,6 +117,7 @@ struct multi_put_reply {
 };
 
 /// Removes several keys of any kind. -> multi_erase_reply
+/// Errors (atomic): as transact_request.
 struct multi_erase_request {
   using reply_type = struct multi_erase_reply;
 
@@ -137,13 +140,15 @@ struct multi_erase_reply {
 
 // -- transactions -------------------------------------------------------------
 
-/// What a transaction asks of one key.
+/// What a transaction asks of one key. Conditions are looked at in order, up to
+/// the first that does not hold. A path into a binary or a log, or its value,
+/// is an error: `wrong_type`.
 struct transact_condition {
   enum class kind : uint8_t {
     present,  ///< the key, or what `steps` name inside it, exists
     absent,   ///< it does not
     revision, ///< the key has the revision `rev`
-    equals,   ///< the value at `steps` equals `content`
+    equals,   ///< there is a value at `steps`, and it equals `content`
   };
 
   kind type = kind::present;
@@ -171,11 +176,13 @@ using transact_result
 /// Carries out `then_operations` if all conditions hold (or there are none),
 /// else `else_operations`: all or nothing, as of one point in time.
 /// -> transact_reply
-/// Errors: that of the first operation that fails, naming its position; nothing
-/// is changed then. `unsupported` if several keys are changed and the engine
-/// cannot commit them as one; `limit_exceeded` for more than
+/// Errors: that of the first condition or operation that fails, naming its
+/// position; nothing is changed then. `unsupported` if several keys are changed
+/// and the engine cannot commit them as one; `limit_exceeded` for more than
 /// `store_config::max_transaction_keys` keys; `timeout` if keys were held for
-/// longer than `store_config::hold_timeout` (nothing was changed).
+/// longer than `store_config::hold_timeout` (nothing was changed); `conflict`
+/// if other processes won every attempt; `io_error` and `unavailable` as for
+/// single changes: all of it or nothing has happened.
 struct transact_request {
   using reply_type = struct transact_reply;
 

@@ -1,0 +1,228 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/snapshot.hpp"
+
+#include "larder/internal/apply.hpp"
+#include "larder/internal/routing.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace larder::internal {
+
+namespace {
+
+/// How often changed keys are looked at again before they are held.
+constexpr int max_attempts = 4;
+
+} // namespace
+
+// -- what was seen ------------------------------------------------------------
+
+void snapshot_item::take(const entry& state) {
+  seen = changes->load();
+  present = state.present;
+  if (!present)
+    return;
+  expiry = state.meta.expiry;
+  // Whether it has expired is decided when all keys have been seen.
+  constexpr auto never = std::numeric_limits<int64_t>::min();
+  content = apply(get_request{key, {}, std::nullopt}, state, never);
+}
+
+void snapshot_item::fail(const error& err) {
+  seen = changes->load();
+  present = true;
+  expiry.reset();
+  content = larder::fail(err);
+}
+
+snapshot::snapshot(std::vector<value> keys, size_t key_actors,
+                   change_counters& changes)
+  : items(keys.size()), todo(key_actors) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    auto& x = items[i];
+    auto hash = keys[i].hash();
+    x.key = std::move(keys[i]);
+    x.owner = route(hash, key_actors);
+    x.changes = &changes.of(hash);
+    todo[x.owner].push_back(i);
+  }
+}
+
+size_t snapshot::mark_changed() {
+  size_t result = 0;
+  for (auto& xs : todo)
+    xs.clear();
+  for (size_t i = 0; i < items.size(); ++i)
+    if (items[i].changed()) {
+      todo[items[i].owner].push_back(i);
+      ++result;
+    }
+  return result;
+}
+
+expected<multi_get_reply> snapshot::reply(int64_t now) {
+  multi_get_reply result;
+  result.found.reserve(items.size());
+  for (auto& x : items) {
+    if (!x.present || (x.expiry && *x.expiry <= now))
+      continue;
+    if (!x.content)
+      return fail(std::move(x.content.error()));
+    result.found.push_back(
+      {std::move(x.key), std::move(x.content->content), x.content->rev});
+  }
+  return result;
+}
+
+std::vector<value> snapshot::take_keys() {
+  std::vector<value> result;
+  result.reserve(items.size());
+  for (auto& x : items)
+    result.push_back(std::move(x.key));
+  return result;
+}
+
+// -- looking ------------------------------------------------------------------
+
+/// Looks at a key when its turn has come.
+class snapshot_reader::look_operation : public operation {
+public:
+  /// Counts the keys that one key actor has not seen yet.
+  struct progress {
+    snapshot_reader& reader;
+    snapshot_ptr what;
+    caf::actor asked_by;
+    size_t missing;
+
+    void one_less() {
+      if (--missing > 0)
+        return;
+      --reader.looking_;
+      auto self = reader.parts_.self;
+      if (asked_by == self)
+        reader.looked(what);
+      else
+        detail::send(self, asked_by, snapshot_seen{what});
+    }
+  };
+
+  look_operation(std::shared_ptr<progress> whose, snapshot_item& item)
+    : whose_(std::move(whose)), item_(item) {
+    // nop
+  }
+
+  const value& key() const noexcept override {
+    return item_.key;
+  }
+
+  knowledge needs() const noexcept override {
+    return knowledge::content;
+  }
+
+  size_t cost() const noexcept override {
+    return sizeof(*this);
+  }
+
+  change_kind kind() const noexcept override {
+    return change_kind::put; // never made
+  }
+
+  std::string_view name() const noexcept override {
+    return to_string(op_kind::multi_get);
+  }
+
+  bool apply(entry& state, const apply_context&) override {
+    state_ = state;
+    return false;
+  }
+
+  /// What `apply` has seen is durable now, and the last that is.
+  void answer() override {
+    item_.take(state_);
+    whose_->one_less();
+  }
+
+  void fail(const error& err) override {
+    item_.fail(err);
+    whose_->one_less();
+  }
+
+private:
+  std::shared_ptr<progress> whose_;
+  snapshot_item& item_;
+  entry state_;
+};
+
+void snapshot_reader::look(const snapshot_ptr& what,
+                           const caf::actor& asked_by) {
+  std::vector<snapshot_item*> rest;
+  for (auto i : what->todo[parts_.index]) {
+    auto& x = what->items[i];
+    if (auto known = parts_.keys->peek(x.key, knowledge::content)) {
+      parts_.stats->cache_hits.add();
+      x.take(*known);
+    } else {
+      rest.push_back(&x);
+    }
+  }
+  ++looking_;
+  // One more than there are, so that it is not over before all have begun.
+  auto whose = std::make_shared<look_operation::progress>(
+    look_operation::progress{*this, what, asked_by, rest.size() + 1});
+  for (auto x : rest)
+    parts_.keys->execute(std::make_unique<look_operation>(whose, *x));
+  whose->one_less();
+}
+
+// -- asking -------------------------------------------------------------------
+
+void snapshot_reader::start(multi_get_request req,
+                            promise<multi_get_reply> answer) {
+  auto what = std::make_shared<snapshot>(
+    std::move(req.keys), parts_.peers.size(), parts_.ctx->changes());
+  auto [i, is_new]
+    = waiting_.emplace(what.get(), request{std::move(answer), {}, 0});
+  ask(what, i->second);
+}
+
+void snapshot_reader::ask(const snapshot_ptr& what, request& req) {
+  auto here = caf::actor_cast<caf::actor>(parts_.self);
+  auto mine = !what->todo[parts_.index].empty();
+  for (auto& xs : what->todo)
+    req.missing += xs.empty() ? 0 : 1;
+  for (size_t i = 0; i < what->todo.size(); ++i)
+    if (i != parts_.index && !what->todo[i].empty())
+      detail::send(parts_.self, parts_.peers[i], look_at_snapshot{what, here});
+  if (mine)
+    look(what, here);
+  else if (req.missing == 0)
+    finish(what);
+}
+
+void snapshot_reader::looked(const snapshot_ptr& what) {
+  auto i = waiting_.find(what.get());
+  if (i != waiting_.end() && --i->second.missing == 0)
+    finish(what);
+}
+
+void snapshot_reader::finish(const snapshot_ptr& what) {
+  auto i = waiting_.find(what.get());
+  auto changed = what->mark_changed();
+  if (changed > 0 && ++what->attempts < max_attempts) {
+    parts_.stats->snapshot_retries.add();
+    return ask(what, i->second);
+  }
+  auto req = std::move(i->second);
+  waiting_.erase(i);
+  if (changed > 0)
+    return fallback_({what->take_keys()}, std::move(req.answer));
+  auto result = what->reply(parts_.ctx->now());
+  auto& op = parts_.stats->operations[static_cast<size_t>(op_kind::multi_get)];
+  op.add(!result, req.age.microseconds());
+  req.answer.deliver(std::move(result));
+}
+
+} // namespace larder::internal
