@@ -80,11 +80,8 @@ outcome run_read(const invocation& args) {
     auto size = client.read(*key, sink, range.offset, range.length);
     if (broken)
       return fail(std::move(*broken));
-    if (!size && size.error() == errc::wrong_type)
-      return fail(exit_code::failed,
-                  describe(*key) + ": holds a value: use larder get");
     if (!size)
-      return fail(to_failure(*key, size.error()));
+      return fail(key_failure(client, *key, size.error()));
     if (auto committed = file->commit(); !committed)
       return fail(std::move(committed.error()));
     return exit_code::fine;

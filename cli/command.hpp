@@ -96,17 +96,22 @@ struct command_option {
   std::string value_name; ///< empty: the option is a flag
   std::string help;
   bool required = false;
+  std::vector<std::string> choices = {}; ///< values that completion offers
 };
 
 struct command {
   std::string name; ///< two words for a command of a group
   std::string summary;
-  std::string operands; ///< as shown in the help, one name per word
+  /// As shown in the help: names, one per word, with `[…]` around optional and
+  /// `…` behind repeated ones. `FILE` stands for a file; words in lower case,
+  /// with `|` between them, for themselves.
+  std::string operands;
   size_t min_operands;
   size_t max_operands;
   std::vector<command_option> options;
   std::string examples;
   std::function<outcome(const invocation&)> run;
+  std::string details = {}; ///< what is to be known besides: paragraphs
 };
 
 /// For `max_operands`: as many as one likes.
@@ -115,6 +120,10 @@ constexpr size_t any_number = static_cast<size_t>(-1);
 std::vector<command> administration_commands();
 std::vector<command> binary_commands();
 std::vector<command> export_commands();
+
+/// What is generated from all commands, those of `others` and its own.
+std::vector<command> generating_commands(std::vector<command> others);
+
 std::vector<command> import_commands();
 std::vector<command> keyring_commands();
 std::vector<command> listing_commands();

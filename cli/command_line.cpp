@@ -3,6 +3,7 @@
 
 #include "command_line.hpp"
 
+#include "overview.hpp"
 #include "words.hpp"
 
 #include <CLI/CLI.hpp>
@@ -19,23 +20,6 @@ namespace {
 constexpr const char* commands_label = "Commands";
 
 constexpr const char* default_store = "file:larder-data";
-
-constexpr const char* top_description
-  = "larder: a durable store of EDN values and binaries by key.";
-
-constexpr const char* top_footer = R"(Examples:
-  larder put user/1 '{:name "Ada" :visits 0}'
-  larder get user/1 :name
-  larder update user/1 :visits --fn inc
-  larder COMMAND --help
-
-A key, path step or value is EDN if it starts like EDN (one of : " [ { ( #, a
-digit, a minus and a digit) or is nil, true or false; else it is a plain string.
-For a value, - reads standard input and @FILE a file. Behind -- there are no
-options.
-
-Exit codes: 0 fine, 1 not found, 2 wrong usage, 3 any other error,
-4 a precondition failed.)";
 
 // -- help ---------------------------------------------------------------------
 
@@ -82,36 +66,22 @@ public:
   }
 };
 
-/// The operands and options of a command on one line.
-std::string synopsis(const command& cmd) {
-  auto res = cmd.operands;
-  for (auto& opt : cmd.options) {
-    auto text = opt.name;
-    if (!opt.value_name.empty())
-      text += " " + opt.value_name;
-    res += opt.required ? " " + text : " [" + text + "]";
-  }
-  return res;
-}
-
 // -- the parser ---------------------------------------------------------------
 
 class parser {
 public:
   parser(const std::vector<command>& commands, std::vector<std::string> words)
-    : app_(top_description, "larder"), words_(std::move(words)) {
+    : app_(fmt::format("larder: {}.", overview::summary), "larder"),
+      words_(std::move(words)) {
     app_.formatter(std::make_shared<help_formatter>());
-    app_.footer(top_footer);
+    app_.footer(fmt::format("Examples:\n{}\n\n{}\n\n{}", overview::examples,
+                            overview::arguments, overview::exit_codes));
     app_.set_version_flag("--version", "larder " LARDER_VERSION,
                           "Print the version and exit");
     app_.get_formatter()->column_width(left_column);
     app_.fallthrough();
-    add_value(app_, {"--store", "URI",
-                     "Where the store is (default: $LARDER_STORE, or "
-                     "file:larder-data)"});
-    app_.add_flag("--json", res_.args.json, "Read values as JSON, print JSON");
-    app_.add_flag("--edn", res_.args.edn,
-                  "Read all keys, steps and values as EDN");
+    for (auto& opt : overview::options())
+      add_option(app_, opt);
     for (auto& cmd : commands)
       add(cmd);
   }
@@ -138,6 +108,10 @@ private:
   argument word(const std::string& mark) const {
     auto position = std::stoul(mark);
     return {position, words_[position]};
+  }
+
+  void add_option(CLI::App& app, const command_option& x) {
+    x.value_name.empty() ? add_flag(app, x) : add_value(app, x);
   }
 
   void add_value(CLI::App& app, const command_option& x) {
@@ -169,7 +143,7 @@ private:
     auto known = app_.get_subcommands(is_group);
     if (!known.empty())
       return *known.front();
-    auto* res = app_.add_subcommand(group, "Commands on " + group + "s");
+    auto* res = app_.add_subcommand(group, summary_of_group(group));
     res->group(commands_label)->footer("");
     return *res->fallthrough();
   }
@@ -179,7 +153,8 @@ private:
     auto& group = group_of(name);
     auto* sub = group.add_subcommand(name, cmd.summary);
     sub->fallthrough()->group(commands_label);
-    sub->footer("Examples:\n" + cmd.examples);
+    auto details = cmd.details.empty() ? "" : cmd.details + "\n\n";
+    sub->footer(details + "Examples:\n" + cmd.examples);
     sub->callback([this, &cmd] { res_.selected = &cmd; });
     CLI::callback_t store = [this](auto& marks) {
       for (auto& mark : marks)
@@ -191,7 +166,7 @@ private:
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->option_text(synopsis(cmd));
     for (auto& opt : cmd.options)
-      opt.value_name.empty() ? add_flag(*sub, opt) : add_value(*sub, opt);
+      add_option(*sub, opt);
   }
 
   /// The command so far, for messages.
@@ -215,6 +190,8 @@ private:
       return usage_error(fmt::format(
         "{}: too {} arguments; usage: larder {} {}", cmd.name,
         n < cmd.min_operands ? "few" : "many", cmd.name, synopsis(cmd)));
+    args.json = args.has("--json");
+    args.edn = args.has("--edn");
     auto* env = std::getenv("LARDER_STORE");
     if (auto* uri = args.find("--store"))
       args.store = uri->text;

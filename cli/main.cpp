@@ -26,6 +26,7 @@ std::vector<command> all_commands() {
   add(statistics_commands());
   add(serving_commands());
   add(keyring_commands());
+  add(generating_commands(res));
   return res;
 }
 

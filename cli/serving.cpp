@@ -216,10 +216,17 @@ std::vector<command> serving_commands() {
        "Where to show /metrics (for Prometheus) and /healthz over HTTP; 0: any "
        "free port"},
       {"--metrics-bind", "ADDRESS", "Where to show them (default: 127.0.0.1)"},
-      {"--log-level", "LEVEL",
+      {"--log-level",
+       "LEVEL",
        "Log events of this level or above: debug, info, warning or error "
-       "(default, with any of the following: info)"},
-      {"--log-format", "FORMAT", "text (the default) or json"},
+       "(default, with any of the following: info)",
+       false,
+       {"debug", "info", "warning", "error"}},
+      {"--log-format",
+       "FORMAT",
+       "text (the default) or json",
+       false,
+       {"text", "json"}},
       {"--log-file", "FILE",
        "Where to append the log (default: standard "
        "error)"},

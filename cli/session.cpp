@@ -45,6 +45,28 @@ failure store_failure(const invocation& args, const error& err) {
           describe_store(args) + ": " + err.message()};
 }
 
+failure key_failure(blocking_client& client, const value& key,
+                    const error& err) {
+  auto res = to_failure(key, err);
+  if (err != errc::wrong_type)
+    return res;
+  auto meta = client.meta(key);
+  if (!meta)
+    return res;
+  auto holds = [&](const char* what) {
+    res.message = describe(key) + ": holds a " + what;
+    return res;
+  };
+  switch (meta->type) {
+    case content_type::binary:
+      return holds("binary: use larder read");
+    case content_type::append_log:
+      return holds("log: use larder log");
+    default:
+      return holds("value: use larder get");
+  }
+}
+
 // -- sessions -----------------------------------------------------------------
 
 struct session::state {

@@ -53,6 +53,11 @@ private:
 outcome with_store(const invocation& args, open_mode mode,
                    const std::function<outcome(blocking_client&)>& work);
 
+/// Turns the error of a command on `key` into a failure; of a key that holds
+/// something else than the command is for, the message says what to use.
+failure key_failure(blocking_client& client, const value& key,
+                    const error& err);
+
 /// Returns whether `uri` names a store that another process serves.
 bool is_remote(const std::string& uri);
 

@@ -7,6 +7,10 @@
 #include "output.hpp"
 #include "session.hpp"
 
+#include "larder/functions.hpp"
+
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace larder::cli {
@@ -53,11 +57,8 @@ outcome run_get(const invocation& args) {
   }
   return with_store(args, open_mode::open, [&](auto& client) -> outcome {
     auto x = get(client, *at, fallback);
-    if (!x && x.error() == errc::wrong_type)
-      return fail(exit_code::failed,
-                  describe(at->key) + ": holds a binary: use larder read");
     if (!x)
-      return fail(to_failure(at->key, x.error()));
+      return fail(key_failure(client, at->key, x.error()));
     print_value(args, *x);
     return exit_code::fine;
   });
@@ -206,6 +207,14 @@ constexpr const char* exists_examples =
   R"(  larder exists user/1
   larder exists user/1 :address)";
 
+command_option function_option() {
+  auto names = function_registry{}.names();
+  return {"--fn", "NAME [ARG…]",
+          fmt::format("The function: {}; its arguments follow",
+                      fmt::join(names, ", ")),
+          true, names};
+}
+
 command_option revision_option() {
   return {"--if-revision", "REVISION", "Only if the key has this revision"};
 }
@@ -230,10 +239,7 @@ std::vector<command> value_commands() {
      "KEY [STEP…]",
      1,
      any_number,
-     {{"--fn", "NAME [ARG…]",
-       "The function: inc, dec, add, conj, disj, assoc, dissoc, merge, union, "
-       "append, min, max, toggle, swap-if; its arguments follow",
-       true},
+     {function_option(),
       {"--ttl", "DURATION", "How long the key is to live from now on"},
       revision_option()},
      update_examples,

@@ -11,7 +11,7 @@ COMMANDS = [
     "put", "get", "update", "erase", "exists", "meta", "write", "read", "keys",
     "verify", "import", "export", "create", "destroy", "info", "stats", "serve",
     "keyring new", "keyring add", "keyring list", "keyring primary",
-    "keyring retire",
+    "keyring retire", "sweep", "generate",
 ]
 
 
@@ -61,6 +61,7 @@ class WrongUsage(LarderTest):
                 (["update", "--fn", "inc", "k"], "KEY"),
                 (["import", "x.json"], "--key"),
                 (["serve", "--plain-text"], "--port"),
+                (["generate"], "usage: larder generate man|bash|zsh"),
         ]:
             with self.subTest(args):
                 self.assertIn(hint, self.fails(USAGE, *args))

@@ -18,6 +18,12 @@ file(GLOB_RECURSE leaked "${WORK_DIR}/prefix/include/larder/internal/*")
 if(leaked)
   message(FATAL_ERROR "private headers were installed: ${leaked}")
 endif()
+foreach(file man/man1/larder.1 bash-completion/completions/larder
+        zsh/site-functions/_larder)
+  if(NOT EXISTS "${WORK_DIR}/prefix/share/${file}")
+    message(FATAL_ERROR "share/${file} was not installed")
+  endif()
+endforeach()
 run("${CMAKE_COMMAND}" -S "${SOURCE_DIR}" -B "${WORK_DIR}/build" -G Ninja
     "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix"
     "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}")

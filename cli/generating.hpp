@@ -1,0 +1,25 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What is generated from the table of commands.
+
+#pragma once
+
+#include "command.hpp"
+
+#include <string>
+#include <vector>
+
+namespace larder::cli {
+
+/// Returns a page for man(1), in groff's man macros.
+std::string manual_page(const std::vector<command>& all);
+
+/// Returns a script for bash that completes what is typed behind `larder`. It
+/// needs no package with helpers.
+std::string bash_completion(const std::vector<command>& all);
+
+/// Returns the file `_larder` for a folder in zsh's `fpath`.
+std::string zsh_completion(const std::vector<command>& all);
+
+} // namespace larder::cli
