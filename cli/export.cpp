@@ -5,10 +5,10 @@
 
 #include "arguments.hpp"
 #include "output.hpp"
-#include "pipeline.hpp"
 #include "session.hpp"
 
 #include "larder/detail/base64.hpp"
+#include "larder/detail/pipeline.hpp"
 #include "larder/text.hpp"
 
 #include <fmt/format.h>
@@ -121,7 +121,7 @@ private:
 
   const invocation& args_;
   blocking_client& client_;
-  pipeline<get_request, value> gets_;
+  detail::pipeline<get_request, value> gets_;
   uint64_t failures_ = 0;
   std::optional<failure> broken_off_;
 };

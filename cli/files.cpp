@@ -196,6 +196,8 @@ result<void> output_file::write(bytes_view data) {
 result<void> output_file::commit() {
   if (in_place_)
     return {};
+  if (::fsync(fd_.get()) != 0)
+    return system_error(name_, errno);
   if (temporary_.empty()) {
     auto beside = name_beside(name_);
     auto nameless = fmt::format("/proc/self/fd/{}", fd_.get());

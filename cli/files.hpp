@@ -59,8 +59,8 @@ private:
 };
 
 /// A file to write, which appears under its name (or takes the place of the one
-/// that is there) when it is complete and not before. What is no regular file,
-/// such as a pipe, is written to in place.
+/// that is there) when it is complete and on the disk, and not before. What is
+/// no regular file, such as a pipe, is written to in place.
 class output_file {
 public:
   static result<output_file> open(const std::string& name);

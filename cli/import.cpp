@@ -5,11 +5,11 @@
 
 #include "arguments.hpp"
 #include "output.hpp"
-#include "pipeline.hpp"
 #include "progress.hpp"
 #include "records.hpp"
 #include "session.hpp"
 
+#include "larder/detail/pipeline.hpp"
 #include "larder/text.hpp"
 
 #include <fmt/format.h>
@@ -116,7 +116,7 @@ private:
 
   record_reader& records_;
   key_maker make_key_;
-  pipeline<put_request, mark> puts_;
+  detail::pipeline<put_request, mark> puts_;
   progress_bar progress_;
   uint64_t stored_ = 0;
   std::optional<failure> failed_;

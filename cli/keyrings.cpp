@@ -3,6 +3,8 @@
 
 /// Commands on keyring files.
 
+#include "keyrings.hpp"
+
 #include "arguments.hpp"
 #include "output.hpp"
 
@@ -49,8 +51,9 @@ struct keyring_file {
   }
 };
 
-result<keyring_file> read_file_argument(const invocation& args) {
-  keyring_file res{args.operands.front().text, std::nullopt};
+result<keyring_file> name_file(const invocation& args,
+                               const std::string& name) {
+  keyring_file res{name, std::nullopt};
   auto* variable = args.find("--passphrase-env");
   if (variable == nullptr)
     return res;
@@ -61,6 +64,10 @@ result<keyring_file> read_file_argument(const invocation& args) {
                                    variable->text));
   res.passphrase = text;
   return res;
+}
+
+result<keyring_file> read_file_argument(const invocation& args) {
+  return name_file(args, args.operands.front().text);
 }
 
 result<uint32_t> read_id(const invocation& args) {
@@ -147,12 +154,17 @@ outcome change_key(const invocation& args) {
   });
 }
 
+} // namespace
+
 command_option passphrase_option() {
   return {"--passphrase-env", "NAME",
           "The environment variable with the passphrase that seals the file"};
 }
 
-} // namespace
+result<keyring> load_keyring(const invocation& args, const std::string& name) {
+  auto file = name_file(args, name);
+  return file ? file->load() : fail(std::move(file.error()));
+}
 
 std::vector<command> keyring_commands() {
   return {

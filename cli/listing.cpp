@@ -5,9 +5,9 @@
 
 #include "arguments.hpp"
 #include "output.hpp"
-#include "pipeline.hpp"
 #include "session.hpp"
 
+#include "larder/detail/pipeline.hpp"
 #include "larder/text.hpp"
 
 #include <fmt/format.h>
@@ -181,7 +181,7 @@ private:
 outcome run_verify(const invocation& args) {
   return with_store(args, open_mode::open, [&](auto& client) -> outcome {
     verification found;
-    pipeline<verify_request, value> checks{
+    detail::pipeline<verify_request, value> checks{
       client, [&found](auto& key, auto reply) { found.add(key, reply); }};
     auto check = [&checks](key_entry& x) -> expected<void> {
       checks.send(x.key, verify_request{x.key});

@@ -22,6 +22,7 @@ std::vector<command> all_commands() {
   add(sweeping_commands());
   add(import_commands());
   add(export_commands());
+  add(backup_commands());
   add(administration_commands());
   add(statistics_commands());
   add(serving_commands());

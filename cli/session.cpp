@@ -74,6 +74,7 @@ struct session::state {
   std::optional<caf::actor_system> system;
   caf::actor store;
   std::optional<blocking_client> client;
+  std::shared_ptr<const keyring> keys;
 
   expected<void> start(const transport_security* network) {
     add_actor_types(config);
@@ -107,6 +108,7 @@ struct session::state {
       return fail(std::move(opened.error()));
     if (adjust)
       adjust(*opened);
+    keys = opened->chain.keys;
     use(spawn_store(*system, std::move(*opened)), 0ms);
     return {};
   }
@@ -167,6 +169,10 @@ blocking_client& session::client() {
   return *state_->client;
 }
 
+const std::shared_ptr<const keyring>& session::keys() const {
+  return state_->keys;
+}
+
 result<void> session::close() {
   if (auto res = state_->close(); !res)
     return fail(to_failure(res.error()));
@@ -175,10 +181,15 @@ result<void> session::close() {
 
 outcome with_store(const invocation& args, open_mode mode,
                    const std::function<outcome(blocking_client&)>& work) {
+  return with_session(args, mode, [&](session& x) { return work(x.client()); });
+}
+
+outcome with_session(const invocation& args, open_mode mode,
+                     const std::function<outcome(session&)>& work) {
   auto opened = session::open(args, mode);
   if (!opened)
     return fail(std::move(opened.error()));
-  auto res = work(opened->client());
+  auto res = work(*opened);
   auto closed = opened->close();
   if (res && !closed)
     return fail(std::move(closed.error()));

@@ -38,6 +38,10 @@ public:
 
   blocking_client& client();
 
+  /// The keyring that the store was opened with; null if there is none, and for
+  /// a store that another process serves.
+  const std::shared_ptr<const keyring>& keys() const;
+
   /// Closes the store, or the connection to the process that serves it.
   result<void> close();
 
@@ -52,6 +56,10 @@ private:
 /// Opens the store, does the work of a command, and closes the store.
 outcome with_store(const invocation& args, open_mode mode,
                    const std::function<outcome(blocking_client&)>& work);
+
+/// As above, with the session itself.
+outcome with_session(const invocation& args, open_mode mode,
+                     const std::function<outcome(session&)>& work);
 
 /// Turns the error of a command on `key` into a failure; of a key that holds
 /// something else than the command is for, the message says what to use.

@@ -226,7 +226,11 @@ expected<revision> blocking_client::write(value key, const source_fn& source,
     std::move(key), std::move(options.extras), options.ttl, options.condition});
   if (!opened)
     return fail(std::move(opened.error()));
-  auto stream = opened->stream;
+  return fill_stream(opened->stream, source);
+}
+
+expected<revision> blocking_client::fill_stream(uint64_t stream,
+                                                const source_fn& source) {
   std::deque<std::future<expected<append_stream_reply>>> under_way;
   auto await_one = [&]() -> expected<void> {
     auto res = under_way.front().get();

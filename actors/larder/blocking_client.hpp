@@ -151,6 +151,10 @@ public:
 
   expected<revision> write(value key, bytes content, put_options options = {});
 
+  /// Writes all that goes into a stream that has been opened, and closes it. An
+  /// error of `source` aborts it and is returned.
+  expected<revision> fill_stream(uint64_t stream, const source_fn& source);
+
   /// Reads a whole binary; `limit_exceeded` if it is larger than one message.
   expected<bytes> read(value key);
 

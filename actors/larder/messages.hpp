@@ -19,10 +19,12 @@
 /// | an append log   | append, read_log, reduce_log, truncate_log            |
 /// | changes         | watch, fetch_events, unwatch                          |
 /// | keys to go      | *_sweep, keep, mark, sweep_page, *_publication        |
+/// | backups         | list_stored, read_stored, restore, open_restore       |
 /// | the store       | list_keys, verify, info, statistics, close            |
 
 #pragma once
 
+#include "larder/messages/backup.hpp"
 #include "larder/messages/batches.hpp"
 #include "larder/messages/binaries.hpp"
 #include "larder/messages/collection.hpp"

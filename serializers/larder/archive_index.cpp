@@ -10,7 +10,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <optional>
 
 namespace larder {
 
@@ -41,6 +40,7 @@ expected<archive_index> archive_index::read(archive_reader& from,
   using event = archive_reader::event;
   archive_index result;
   result.head_ = from.head();
+  result.missing_base_ = result.head_.base;
   std::optional<detail::blob_check> check;
   auto checked = [&](expected<void> ok) -> expected<void> {
     if (!ok)
@@ -85,6 +85,14 @@ expected<archive_index> archive_index::read(archive_reader& from,
       }
     }
   }
+}
+
+expected<void> archive_index::check_complete() const {
+  if (!missing_base_)
+    return {};
+  return fail(errc::invalid_argument,
+              "the archive builds on " + to_string(*missing_base_)
+                + ": give that one (and what it builds on) first");
 }
 
 const archive_index::entry* archive_index::lookup(const digest& key) const {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,10 @@ public:
   const archive_counts& counts() const noexcept {
     return counts_;
   }
+
+  /// Checks that nothing below is missing: that the first archive is full.
+  /// @returns `invalid_argument`
+  expected<void> check_complete() const;
 
   /// Number of keys.
   size_t size() const noexcept {
@@ -67,6 +72,7 @@ private:
   const entry* lookup(const digest& key) const;
 
   archive_header head_;
+  std::optional<uuid> missing_base_;
   archive_counts counts_;
   std::vector<entry> entries_; // sorted
   uint32_t added_ = 0;

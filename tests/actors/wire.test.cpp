@@ -274,6 +274,10 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<begin_publication_request>() == 34);
   CHECK(kind_of<renew_publication_request>() == 35);
   CHECK(kind_of<end_publication_request>() == 36);
+  CHECK(kind_of<list_stored_request>() == 37);
+  CHECK(kind_of<read_stored_request>() == 38);
+  CHECK(kind_of<restore_request>() == 39);
+  CHECK(kind_of<open_restore_request>() == 40);
 }
 
 TEST_CASE("kinds lead back to their requests") {

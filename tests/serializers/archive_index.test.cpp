@@ -81,6 +81,8 @@ TEST_CASE("archives on top of each other tell who has the blob of each key") {
                    {{"kept", -1}, {"new", -4}, {"late", 6}, {"gone", 7}});
   REQUIRE(plan.add(*index_of(first)));
   CHECK(!plan.takes_from("gone", 0));
+  CHECK(plan.check_complete());
+  CHECK(index_of(first)->check_complete().error() == errc::invalid_argument);
   REQUIRE(plan.add(*index_of(second)));
   CHECK(plan.size() == 4);
   CHECK(plan.head().id == uuid_of(3));

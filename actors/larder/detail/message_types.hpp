@@ -21,7 +21,9 @@
                       f(sweep_page_request) f(end_sweep_request)               \
                         f(begin_publication_request)                           \
                           f(renew_publication_request)                         \
-                            f(end_publication_request)
+                            f(end_publication_request) f(list_stored_request)  \
+                              f(read_stored_request) f(restore_request)        \
+                                f(open_restore_request)
 
 /// The requests that stay in one process.
 #define LARDER_FOR_EACH_LOCAL_REQUEST(f)                                       \
@@ -38,4 +40,5 @@
                 f(begin_sweep_reply) f(keep_reply) f(mark_reply)               \
                   f(sweep_page_reply) f(end_sweep_reply)                       \
                     f(begin_publication_reply) f(renew_publication_reply)      \
-                      f(end_publication_reply)
+                      f(end_publication_reply) f(list_stored_reply)            \
+                        f(read_stored_reply)

@@ -49,6 +49,11 @@ expected<metadata> next_metadata(const value& key, const entry& state,
   return result;
 }
 
+/// When the key was last written, if it was.
+int64_t last_write_of(const entry& state, int64_t otherwise) {
+  return state.present ? state.meta.last_write : otherwise;
+}
+
 /// Puts a value where the old state was.
 void replace(entry& state, metadata meta, value content) {
   state = entry{};
@@ -56,6 +61,30 @@ void replace(entry& state, metadata meta, value content) {
   state.meta = std::move(meta);
   state.content = std::move(content);
   state.has_content = true;
+}
+
+/// Puts a binary where the old state was.
+expected<put_reply> replace(entry& state, metadata meta,
+                            const shared_bytes& content,
+                            const apply_context& ctx) {
+  if (!content)
+    return fail(errc::invalid_argument, "a write needs bytes");
+  chunk_encoder enc{ctx.store.blobs(), ctx.encoded_key, meta};
+  bytes chunks;
+  if (auto ok = enc.update(*content, chunks); !ok)
+    return fail(std::move(ok.error()));
+  if (auto ok = enc.finish(chunks); !ok)
+    return fail(std::move(ok.error()));
+  auto blob = enc.prefix(meta.last_write);
+  if (!blob)
+    return fail(std::move(blob.error()));
+  append(*blob, chunks);
+  put_reply reply{meta.rev};
+  state = entry{};
+  state.present = true;
+  state.meta = std::move(meta);
+  state.new_blob = std::make_shared<const bytes>(std::move(*blob));
+  return reply;
 }
 
 /// Removes a key, so that its revision and time of removal are known.
@@ -277,28 +306,12 @@ expected<put_reply> apply(const write_request& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
-  if (!req.content)
-    return fail(errc::invalid_argument, "a write needs bytes");
   auto meta = next_metadata(req.key, state, content_type::binary, req.extras,
                             req.ttl, true, ctx);
   if (!meta)
     return fail(std::move(meta.error()));
-  chunk_encoder enc{ctx.store.blobs(), ctx.encoded_key, *meta};
-  bytes chunks;
-  if (auto ok = enc.update(*req.content, chunks); !ok)
-    return fail(std::move(ok.error()));
-  if (auto ok = enc.finish(chunks); !ok)
-    return fail(std::move(ok.error()));
-  auto blob = enc.prefix(meta->last_write);
-  if (!blob)
-    return fail(std::move(blob.error()));
-  append(*blob, chunks);
-  put_reply reply{meta->rev};
-  state = entry{};
-  state.present = true;
-  state.meta = std::move(*meta);
-  state.new_blob = std::make_shared<const bytes>(std::move(*blob));
-  changed = true;
+  auto reply = replace(state, std::move(*meta), req.content, ctx);
+  changed = reply.has_value();
   return reply;
 }
 
@@ -307,13 +320,12 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
   auto extras_now = state.live(ctx.now) ? state.meta.extras : value::map();
-  if (extras_now != req.extras_before)
+  if (!req.restores && extras_now != req.extras_before)
     return fail(errc::conflict, "the metadata of " + to_edn(req.key)
                                   + " changed while the stream was open");
   auto meta = req.meta;
-  auto stamp = ctx.store.stamp();
-  meta.last_write = state.present ? std::max(stamp, state.meta.last_write)
-                                  : stamp;
+  auto stamp = req.restores ? meta.last_write : ctx.store.stamp();
+  meta.last_write = std::max(stamp, last_write_of(state, stamp));
   put_reply reply{meta.rev};
   state = entry{};
   state.present = true;
@@ -323,6 +335,49 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
   changed = true;
   return reply;
 }
+
+// -- restoring ----------------------------------------------------------------
+
+expected<metadata> restored_metadata(const value& key, metadata meta,
+                                     content_type type) {
+  if (meta.type != type)
+    return fail(errc::invalid_argument,
+                "the metadata of " + to_edn(key) + " says "
+                  + std::string{to_string(meta.type)} + ", the content is "
+                  + std::string{to_string(type)});
+  if (auto ok = metadata::check_extras(meta.extras); !ok)
+    return fail(std::move(ok.error()));
+  if (meta.expiry && *meta.expiry <= 0)
+    return fail(errc::invalid_argument, "a key cannot expire before 1970");
+  meta.key = key;
+  return meta;
+}
+
+expected<put_reply> apply(const restore_request& req, entry& state,
+                          const apply_context& ctx, bool& changed) {
+  if (auto ok = check(req.condition, state, ctx.now); !ok)
+    return fail(std::move(ok.error()));
+  auto binary = std::get_if<shared_bytes>(&req.content);
+  auto meta = restored_metadata(req.key, req.meta,
+                                binary != nullptr ? content_type::binary
+                                                  : content_type::edn);
+  if (!meta)
+    return fail(std::move(meta.error()));
+  meta->last_write
+    = std::max(meta->last_write, last_write_of(state, meta->last_write));
+  meta->rev = ctx.revisions.mint();
+  if (binary != nullptr) {
+    auto reply = replace(state, std::move(*meta), *binary, ctx);
+    changed = reply.has_value();
+    return reply;
+  }
+  put_reply reply{meta->rev};
+  replace(state, std::move(*meta), std::get<value>(req.content));
+  changed = true;
+  return reply;
+}
+
+// -- expiry -------------------------------------------------------------------
 
 bool erase_expired(const value& key, entry& state, const apply_context& ctx) {
   if (!state.present || !state.meta.expired(ctx.now))

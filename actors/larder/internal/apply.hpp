@@ -33,6 +33,9 @@ expected<put_reply> apply(const write_request& req, entry& state,
 expected<put_reply> apply(const commit_stream& req, entry& state,
                           const apply_context& ctx, bool& changed);
 
+expected<put_reply> apply(const restore_request& req, entry& state,
+                          const apply_context& ctx, bool& changed);
+
 /// Erases a key if it has expired.
 /// @returns whether it had
 bool erase_expired(const value& key, entry& state, const apply_context& ctx);
@@ -48,6 +51,12 @@ expected<std::optional<int64_t>> make_expiry(const time_to_live& ttl,
 /// Adds the user's metadata entries to those that are there.
 /// @returns `invalid_argument` for entries that are larder's own
 expected<value> merge_extras(const value& before, const value& extras);
+
+/// Checks and completes the metadata of a key that is put back.
+/// @param type what its content is
+/// @returns `invalid_argument`
+expected<metadata> restored_metadata(const value& key, metadata meta,
+                                     content_type type);
 
 /// Checks the condition of a change.
 expected<void> check(const write_condition& condition, const entry& state,

@@ -6,6 +6,7 @@
 #include "larder/internal/batch.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/promise.hpp"
+#include "larder/internal/stored.hpp"
 
 #include <iterator>
 #include <optional>
@@ -151,6 +152,14 @@ caf::behavior reader(caf::stateful_actor<reader_state>* self, context_ptr ctx,
     [&st](const list_keys_request& req) {
       return st.answer<list_keys_reply>(
         op_kind::list, [&] { return list_keys(*st.ctx, req, *st.stats); });
+    },
+    [&st](const list_stored_request& req) {
+      return st.answer<list_stored_reply>(
+        op_kind::list, [&] { return list_stored(*st.ctx, req); });
+    },
+    [&st](const read_stored_request& req) {
+      return st.answer<read_stored_reply>(
+        op_kind::read, [&] { return read_stored(*st.ctx, req, *st.stats); });
     },
     [&st](const scan_expired& req) {
       return st.answer<scan_expired_reply>(

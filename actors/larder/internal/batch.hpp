@@ -78,6 +78,8 @@ struct commit_stream {
   /// The extras that the key had when the stream was opened.
   value extras_before;
   write_condition condition;
+  /// Whether `meta` is that of a backup: to be kept as it is.
+  bool restores = false;
 };
 
 /// Tells the store that a stream is over. No answer.

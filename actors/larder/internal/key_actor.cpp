@@ -310,6 +310,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
                               + " bytes in one message, write a stream"});
       return st.handle(req);
     },
+    [&st](restore_request& req) { return st.handle(req); },
     [&st](commit_stream& req) { return st.handle(req); },
     [&st](read_range_request& req) { return st.handle_range(req); },
     [&st](const collect_expired& req) { return st.collect(req); },

@@ -107,6 +107,13 @@ struct traits<commit_stream>
   }
 };
 
+template <>
+struct traits<restore_request> : change_traits<op_kind::put, change_kind::put> {
+  static knowledge needs(const restore_request&) {
+    return knowledge::metadata;
+  }
+};
+
 inline size_t cost_of(const put_request& req) {
   return req.content.footprint();
 }
@@ -120,6 +127,13 @@ inline size_t cost_of(const update_request& req) {
 
 inline size_t cost_of(const write_request& req) {
   return req.content ? req.content->size() : 0;
+}
+
+inline size_t cost_of(const restore_request& req) {
+  if (auto content = std::get_if<value>(&req.content))
+    return content->footprint();
+  auto& binary = std::get<shared_bytes>(req.content);
+  return binary ? binary->size() : 0;
 }
 
 template <class Request>

@@ -129,7 +129,8 @@ struct store_state {
 
   // -- streams ----------------------------------------------------------------
 
-  caf::result<open_stream_reply> open_stream(open_stream_request& req) {
+  template <class Request>
+  caf::result<open_stream_reply> open_stream(Request& req) {
     if (!ctx->caps().staging)
       return to_caf(
         error{errc::unsupported, ctx->name() + " cannot write streams"});
@@ -284,7 +285,9 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](multi_put_request& req) { return st.forward_batch(req); },
     [&st](multi_erase_request& req) { return st.forward_batch(req); },
     [&st](transact_request& req) { return st.forward_batch(req); },
+    [&st](restore_request& req) { return st.forward_by_key(req); },
     [&st](open_stream_request& req) { return st.open_stream(req); },
+    [&st](open_restore_request& req) { return st.open_stream(req); },
     [&st](append_stream_request& req) { return st.forward_to_stream(req); },
     [&st](close_stream_request& req) { return st.forward_to_stream(req); },
     [&st](abort_stream_request& req) { return st.forward_to_stream(req); },
@@ -307,6 +310,8 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](watch_request& req) { return st.forward(st.watches, req); },
     [&st](fetch_events_request& req) { return st.forward(st.watches, req); },
     [&st](unwatch_request& req) { return st.forward(st.watches, req); },
+    [&st](list_stored_request& req) { return st.forward(st.reader(), req); },
+    [&st](read_stored_request& req) { return st.forward(st.reader(), req); },
     [&st](const info_request&) { return info_reply{describe(*st.ctx)}; },
     [&st](const statistics_request&) {
       auto& ctx = *st.ctx;

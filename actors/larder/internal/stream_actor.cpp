@@ -29,6 +29,7 @@ struct stream_state {
   caf::actor key_actor;
 
   open_stream_request request;
+  std::optional<metadata> restored; ///< in place of what `request` says
   commit_stream commit;
   std::shared_ptr<chunk_encoder> encoder;
   uint64_t next_sequence = 0;
@@ -55,10 +56,21 @@ struct stream_state {
 
   // -- opening ----------------------------------------------------------------
 
-  /// Looks at what the key holds first: the metadata of the new content is
-  /// fixed from here on.
   caf::result<open_stream_reply> open(open_stream_request& req) {
     request = std::move(req);
+    return look_at_key();
+  }
+
+  caf::result<open_stream_reply> open(open_restore_request& req) {
+    restored = std::move(req.meta);
+    request.key = std::move(req.key);
+    request.condition = std::move(req.condition);
+    return look_at_key();
+  }
+
+  /// Looks at what the key holds first: the metadata of the new content is
+  /// fixed from here on.
+  caf::result<open_stream_reply> look_at_key() {
     auto answer = std::make_shared<promise<open_stream_reply>>(self);
     auto result = answer->handle();
     detail::request(self, key_actor, metadata_request{request.key})
@@ -95,25 +107,19 @@ struct stream_state {
     auto now = ctx->now();
     if (auto ok = check(request.condition, before, now); !ok)
       return ok;
-    auto extras_before = before.live(now) ? before.meta.extras : value::map();
-    auto extras = merge_extras(extras_before, request.extras);
-    if (!extras)
-      return fail(std::move(extras.error()));
-    auto expiry = make_expiry(request.ttl, std::nullopt, true, now);
-    if (!expiry)
-      return fail(std::move(expiry.error()));
+    commit.key = request.key;
+    commit.condition = request.condition;
+    auto meta = restored ? restored_metadata(request.key, *restored,
+                                             content_type::binary)
+                         : new_metadata(before, now);
+    if (!meta)
+      return fail(std::move(meta.error()));
+    commit.restores = restored.has_value();
+    commit.meta = std::move(*meta);
+    fill_random(commit.meta.rev.data);
     auto encoded = encode_key(request.key);
     if (!encoded)
       return fail(std::move(encoded.error()));
-    commit.key = request.key;
-    commit.condition = request.condition;
-    commit.extras_before = std::move(extras_before);
-    commit.meta.key = request.key;
-    commit.meta.type = content_type::binary;
-    commit.meta.extras = std::move(*extras);
-    commit.meta.expiry = *expiry;
-    commit.meta.last_write = now;
-    fill_random(commit.meta.rev.data);
     encoder
       = std::make_shared<chunk_encoder>(ctx->blobs(), *encoded, commit.meta);
     auto prefix_size = encoder->prefix_size();
@@ -124,6 +130,24 @@ struct stream_state {
       return fail(std::move(staged.error()));
     commit.content = std::move(*staged);
     return {};
+  }
+
+  expected<metadata> new_metadata(const entry& before, int64_t now) {
+    auto extras_before = before.live(now) ? before.meta.extras : value::map();
+    auto extras = merge_extras(extras_before, request.extras);
+    if (!extras)
+      return fail(std::move(extras.error()));
+    auto expiry = make_expiry(request.ttl, std::nullopt, true, now);
+    if (!expiry)
+      return fail(std::move(expiry.error()));
+    commit.extras_before = std::move(extras_before);
+    metadata result;
+    result.key = request.key;
+    result.type = content_type::binary;
+    result.extras = std::move(*extras);
+    result.expiry = *expiry;
+    result.last_write = now;
+    return result;
   }
 
   // -- writing ----------------------------------------------------------------
@@ -239,6 +263,7 @@ caf::behavior stream(caf::stateful_actor<stream_state>* self, context_ptr ctx,
   st.activity = 1;
   return {
     [&st](open_stream_request& req) { return st.open(req); },
+    [&st](open_restore_request& req) { return st.open(req); },
     [&st](const append_stream_request& req) { return st.append(req); },
     [&st](const close_stream_request&) { return st.close(); },
     [&st](const abort_stream_request&) { return st.abort(); },

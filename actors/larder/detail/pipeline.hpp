@@ -13,7 +13,7 @@
 #include <future>
 #include <utility>
 
-namespace larder::cli {
+namespace larder::detail {
 
 /// Sends requests and hands their replies on in the order of the requests, each
 /// with the mark it was sent with. Bounded by the number of requests and by
@@ -69,4 +69,4 @@ private:
   size_t weight_ = 0;
 };
 
-} // namespace larder::cli
+} // namespace larder::detail

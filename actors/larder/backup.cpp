@@ -1,0 +1,270 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/backup.hpp"
+
+#include "larder/detail/backup.hpp"
+#include "larder/detail/blob_check.hpp"
+#include "larder/detail/chunk_format.hpp"
+#include "larder/detail/pipeline.hpp"
+#include "larder/key.hpp"
+#include "larder/messages/backup.hpp"
+#include "larder/text.hpp"
+
+#include <algorithm>
+#include <deque>
+
+namespace larder {
+
+namespace {
+
+using detail::blob_check;
+
+/// Bytes of a blob in one message; most blobs take one.
+constexpr uint64_t piece_size = size_t{1} << 20;
+
+/// Pieces of a large blob under way at the same time.
+constexpr size_t pieces_under_way = 4;
+
+/// How often a blob is read again that was replaced while it was read.
+constexpr int max_attempts = 100;
+
+// -- one large blob -----------------------------------------------------------
+
+/// Reads ranges of one revision of a blob, a few at the same time.
+class blob_source {
+public:
+  blob_source(blocking_client& client, value key, const revision& rev)
+    : client_(client), key_(std::move(key)), rev_(rev) {
+    // nop
+  }
+
+  /// Hands the bytes from `begin` to `end` to `sink`, in order.
+  expected<void> read(uint64_t begin, uint64_t end,
+                      const archive_writer::sink_fn& sink) {
+    std::deque<std::future<expected<read_stored_reply>>> under_way;
+    while (begin < end || !under_way.empty()) {
+      while (begin < end && under_way.size() < pieces_under_way) {
+        auto n = std::min(piece_size, end - begin);
+        under_way.push_back(
+          client_.async(read_stored_request{key_, begin, n, rev_}));
+        begin += n;
+      }
+      auto piece = under_way.front().get();
+      under_way.pop_front();
+      if (!piece)
+        return fail(std::move(piece.error()));
+      if (auto ok = sink(*piece->content); !ok)
+        return ok;
+    }
+    return {};
+  }
+
+private:
+  blocking_client& client_;
+  value key_;
+  revision rev_;
+};
+
+// -- the whole store ----------------------------------------------------------
+
+class backup_run {
+public:
+  backup_run(blocking_client& from, const archive_writer::sink_fn& to,
+             const backup_options& options)
+    : client_(from),
+      out_(to),
+      options_(options),
+      reads_(from, [this](const value& key, auto reply) {
+        if (!broken_)
+          receive(key, std::move(reply));
+      }) {
+    // nop
+  }
+
+  expected<backup_result> run() {
+    if (auto ok = begin(); !ok)
+      return fail(std::move(ok.error()));
+    list_stored_request request;
+    do {
+      auto page = client_.call(request);
+      if (!page)
+        return fail(page.error().with_context("the listing of the keys"));
+      for (auto& x : page->entries)
+        if (add(x); broken_)
+          break;
+      request.after = std::move(page->next);
+    } while (!request.after.empty() && !broken_);
+    reads_.finish();
+    if (!broken_)
+      note(out_.finish());
+    if (broken_)
+      return fail(std::move(*broken_));
+    return backup_result{std::move(head_), out_.counts()};
+  }
+
+private:
+  expected<void> begin() {
+    auto info = client_.info();
+    if (!info)
+      return fail(std::move(info.error()));
+    auto* id = info->find(value::keyword("id"));
+    auto* name = info->find(value::keyword("name"));
+    if (id == nullptr || !id->is(value::kind::uuid) || name == nullptr
+        || !name->is(value::kind::string))
+      return fail(errc::unsupported, "the store does not tell its identity");
+    head_ = {uuid::random(), id->as_uuid(), std::nullopt, detail::wall_clock(),
+             std::string{name->as_string()}};
+    if (options_.since != nullptr) {
+      auto& base = options_.since->head();
+      if (base.store != head_.store)
+        return fail(errc::invalid_argument,
+                    "the archive to build on is of another store: "
+                      + base.store_name + ", " + to_string(base.store));
+      head_.base = base.id;
+    }
+    return out_.begin(head_);
+  }
+
+  void note(expected<void> ok) {
+    if (!ok && !broken_)
+      broken_ = std::move(ok.error());
+  }
+
+  /// Leaves a key out.
+  void miss(const value& key, const error& why) {
+    if (detail::concerns_all_keys(why.code())) {
+      note(fail(why.with_context(to_edn(key))));
+      return;
+    }
+    out_.add_missing();
+    if (options_.on_missing)
+      options_.on_missing(key, why);
+  }
+
+  void add(const stored_entry& x) {
+    if (x.damage)
+      return miss(x.key, *x.damage);
+    if (is_unchanged(x))
+      note(out_.add_unchanged(*encode_key(x.key), x.rev));
+    else
+      reads_.send(x.key,
+                  read_stored_request{x.key, 0, piece_size, std::nullopt},
+                  std::min(x.size, piece_size));
+    if (options_.progress)
+      options_.progress(out_.counts());
+  }
+
+  bool is_unchanged(const stored_entry& x) const {
+    if (options_.since == nullptr || !x.rev.valid())
+      return false;
+    auto key = encode_key(x.key);
+    auto before = key ? options_.since->find(*key) : nullptr;
+    return before != nullptr && *before == x.rev;
+  }
+
+  /// Takes the first piece of a blob, which may be all of it.
+  void receive(const value& key, expected<read_stored_reply> first) {
+    for (auto attempt = 1;; ++attempt) {
+      auto done = first ? copy(key, *first) : fail(first.error());
+      if (broken_ || done || done.error() == errc::not_found)
+        return; // if not found, it was erased meanwhile
+      if (done.error() != errc::conflict || attempt == max_attempts)
+        return miss(key, done.error());
+      first
+        = client_.call(read_stored_request{key, 0, piece_size, std::nullopt});
+    }
+  }
+
+  /// Writes one record. Errors of the archive are noted, those of the key are
+  /// answered.
+  expected<void> copy(const value& key, const read_stored_reply& first) {
+    auto encoded = encode_key(key);
+    if (!encoded)
+      return fail(std::move(encoded.error()));
+    auto hdr = header::decode(*first.content);
+    if (!hdr)
+      return fail(std::move(hdr.error()));
+    if (hdr->has(header::flag_log))
+      return fail(errc::unsupported, "append logs cannot be backed up yet");
+    blob_source rest{client_, key, first.rev};
+    archive_record record{std::move(*encoded), first.rev, first.size, 0};
+    auto whole = first.content->size() == first.size;
+    if (first.size >= detail::trailer_size) {
+      bytes trailer;
+      auto gather = [&trailer](bytes_view piece) -> expected<void> {
+        append(trailer, piece);
+        return {};
+      };
+      auto begin = first.size - detail::trailer_size;
+      auto ok = whole ? gather(bytes_view{*first.content}.subspan(begin))
+                      : rest.read(begin, first.size, gather);
+      if (!ok)
+        return ok;
+      record.tail_size
+        = std::min(first.size, detail::archived_tail_size(*hdr, trailer));
+    }
+    return whole ? write_small(std::move(record), *first.content)
+                 : write_large(std::move(record), *first.content, rest);
+  }
+
+  /// Checks a blob before anything is written.
+  expected<void> write_small(archive_record record, bytes_view blob) {
+    auto tail = blob.last(record.tail_size);
+    auto rest = blob.first(blob.size() - record.tail_size);
+    blob_check check{head_.store, record};
+    for (auto piece : {tail, rest})
+      if (auto ok = check.update(piece); !ok)
+        return ok;
+    if (auto ok = check.finish(); !ok)
+      return ok;
+    note(out_.begin_record(record));
+    note(out_.write(tail));
+    note(out_.write(rest));
+    note(out_.end_record());
+    return {};
+  }
+
+  /// Checks a blob while it is written, and takes it back if it is damaged or
+  /// changes.
+  expected<void> write_large(archive_record record, bytes_view first,
+                             blob_source& rest) {
+    blob_check check{head_.store, record};
+    auto sink = [&](bytes_view piece) -> expected<void> {
+      if (auto ok = check.update(piece); !ok)
+        return ok;
+      note(out_.write(piece));
+      return broken_ ? fail(*broken_) : expected<void>{};
+    };
+    note(out_.begin_record(record));
+    auto end = record.size - record.tail_size;
+    auto begin = std::min<uint64_t>(end, first.size());
+    auto ok = rest.read(end, record.size, sink);
+    if (ok)
+      ok = sink(first.first(begin));
+    if (ok)
+      ok = rest.read(begin, end, sink);
+    if (ok)
+      ok = check.finish();
+    if (!broken_)
+      note(ok ? out_.end_record() : out_.abort_record());
+    return ok;
+  }
+
+  blocking_client& client_;
+  archive_writer out_;
+  const backup_options& options_;
+  archive_header head_;
+  detail::pipeline<read_stored_request, value> reads_;
+  std::optional<error> broken_;
+};
+
+} // namespace
+
+expected<backup_result> backup(blocking_client& from,
+                               const archive_writer::sink_fn& to,
+                               const backup_options& options) {
+  return backup_run{from, to, options}.run();
+}
+
+} // namespace larder

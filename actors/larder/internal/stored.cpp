@@ -1,0 +1,93 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/internal/stored.hpp"
+
+#include "larder/internal/engine_access.hpp"
+#include "larder/key.hpp"
+#include "larder/text.hpp"
+
+#include <algorithm>
+
+namespace larder::internal {
+
+namespace {
+
+stored_entry describe(const list_entry& item) {
+  stored_entry result;
+  auto key = decode_key(item.key);
+  if (!key) {
+    // Not a name that larder gives out: shown as it is, never hidden.
+    result.key = value{to_bytes(item.key)};
+    result.damage = std::move(key.error());
+    return result;
+  }
+  result.key = std::move(*key);
+  if (!item.blob) {
+    result.damage = item.blob.error();
+  } else if (auto hdr = header::decode(item.blob->data); !hdr) {
+    result.damage = std::move(hdr.error());
+  } else {
+    result.rev = hdr->rev;
+    result.size = item.blob->blob_size;
+  }
+  return result;
+}
+
+} // namespace
+
+expected<list_stored_reply> list_stored(store_context& ctx,
+                                        const list_stored_request& req) {
+  // A page must not outgrow a message, however many keys are asked for.
+  constexpr uint64_t max_limit = 10'000;
+  list_request page_request;
+  page_request.after = req.after;
+  page_request.limit = static_cast<size_t>(std::min(req.limit, max_limit));
+  page_request.part = blob_part::header;
+  auto page = ctx.engine().list(page_request);
+  if (!page)
+    return fail(std::move(page.error()));
+  list_stored_reply result;
+  result.next = std::move(page->next);
+  for (auto& item : page->entries)
+    if (!is_hidden_key(item.key))
+      result.entries.push_back(describe(item));
+  return result;
+}
+
+expected<read_stored_reply> read_stored(store_context& ctx,
+                                        const read_stored_request& req,
+                                        actor_statistics& stats) {
+  auto limit = ctx.config().max_message_size;
+  if (req.length > limit)
+    return fail(errc::limit_exceeded,
+                std::to_string(req.length)
+                  + " bytes do not fit into one message of "
+                  + std::to_string(limit) + ", read ranges");
+  auto has_header = req.offset == 0 && req.length >= header::max_size;
+  if (!req.pinned && !has_header)
+    return fail(errc::invalid_argument,
+                "bytes without the header need the revision of their blob");
+  auto encoded = encode_key(req.key);
+  if (!encoded)
+    return fail(std::move(encoded.error()));
+  read_request wanted{std::move(*encoded), blob_part::range, req.offset,
+                      req.length, req.pinned};
+  auto outcome = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
+  if (!outcome)
+    return fail(std::move(outcome.error()));
+  if (!*outcome)
+    return fail(errc::not_found, "no such key: " + to_edn(req.key));
+  auto& blob = **outcome;
+  read_stored_reply result{std::make_shared<const bytes>(to_bytes(blob.data)),
+                           blob.blob_size, req.pinned.value_or(revision{})};
+  if (req.pinned)
+    return result;
+  auto hdr = header::decode(blob.data);
+  if (!hdr)
+    return fail(hdr.error().with_context(to_edn(req.key)));
+  result.rev = hdr->rev;
+  return result;
+}
+
+} // namespace larder::internal

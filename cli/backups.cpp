@@ -1,0 +1,379 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// The commands `backup`, `restore` and `archive verify`.
+
+#include "files.hpp"
+#include "keyrings.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "session.hpp"
+
+#include "larder/backup.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace larder::cli {
+
+namespace {
+
+value kw(std::string_view name) {
+  return value::keyword(name);
+}
+
+/// Whether an operand is the URI of a store, not the name of a file: it begins
+/// with a scheme and a colon.
+bool names_store(std::string_view text) {
+  auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0; };
+  auto colon = text.find(':');
+  return colon != std::string_view::npos && colon > 0
+         && std::ranges::all_of(text.substr(0, colon), is_letter);
+}
+
+/// The same command line for another store.
+invocation on_store(const invocation& args, const std::string& uri) {
+  auto result = args;
+  result.store = uri;
+  return result;
+}
+
+// -- archives as files --------------------------------------------------------
+
+archive_reader::source_fn source_of(input_file file) {
+  auto shared = std::make_shared<input_file>(std::move(file));
+  return [shared](std::span<std::byte> dst) -> expected<size_t> {
+    auto n = shared->read(dst);
+    if (!n)
+      return larder::fail(errc::io_error, n.error().message);
+    return *n;
+  };
+}
+
+open_archive_fn opener_of(const std::string& name) {
+  return [name]() -> expected<archive_reader::source_fn> {
+    auto file = input_file::open(name);
+    if (!file)
+      return larder::fail(errc::io_error, file.error().message);
+    return source_of(std::move(*file));
+  };
+}
+
+failure archive_failure(const std::string& name, const error& err) {
+  auto& what = err.message();
+  auto named = what.starts_with(name + ": ");
+  return {exit_code::failed, named ? what : name + ": " + what};
+}
+
+/// Reads and checks archives that build on each other.
+result<archive_index> check(const std::vector<std::string>& names,
+                            bool check_blobs) {
+  std::vector<open_archive_fn> openers;
+  std::ranges::transform(names, std::back_inserter(openers), opener_of);
+  auto index = check_archives(openers, check_blobs);
+  if (!index)
+    return fail(archive_failure(names.size() == 1 ? names.front() : "archives",
+                                index.error()));
+  return std::move(*index);
+}
+
+std::vector<std::string> names_of(const invocation& args) {
+  std::vector<std::string> result;
+  for (auto& x : args.operands)
+    result.push_back(x.text);
+  return result;
+}
+
+// -- backup -------------------------------------------------------------------
+
+/// Tells of keys that are left out.
+void report(const value& key, const error& why) {
+  print_message(about(key, why.message()));
+}
+
+/// How a backup or a restore ends that was not broken off.
+outcome finish(uint64_t left_out, std::string_view what) {
+  if (left_out == 0)
+    return exit_code::fine;
+  return fail(exit_code::failed, fmt::format("{} {} keys", what, left_out));
+}
+
+outcome write_archive(const invocation& args, blocking_client& client,
+                      const archive_index* since) {
+  auto& name = args.operands.front().text;
+  auto file = output_file::open(name);
+  if (!file)
+    return fail(std::move(file.error()));
+  std::optional<failure> broken;
+  auto sink = [&](bytes_view data) -> expected<void> {
+    if (auto written = file->write(data); !written) {
+      broken = std::move(written.error());
+      return larder::fail(errc::io_error, broken->message);
+    }
+    return {};
+  };
+  progress_bar progress{std::nullopt};
+  backup_options options;
+  options.since = since;
+  options.on_missing = report;
+  options.progress = [&progress](const archive_counts& x) {
+    progress.update(x.bytes, x.records + x.unchanged);
+  };
+  auto made = backup(client, sink, options);
+  if (broken)
+    return fail(std::move(*broken));
+  if (!made)
+    return fail(to_failure(made.error()));
+  if (auto committed = file->commit(); !committed)
+    return fail(std::move(committed.error()));
+  auto& counts = made->counts;
+  if (name != "-")
+    print_value(args, value::map({{kw("archive"), made->head.id},
+                                  {kw("keys"), counts.records},
+                                  {kw("unchanged"), counts.unchanged},
+                                  {kw("bytes"), counts.bytes},
+                                  {kw("missing"), counts.missing}}));
+  return finish(counts.missing, "the backup lacks");
+}
+
+outcome copy(const invocation& from, const invocation& to);
+
+outcome run_backup(const invocation& args) {
+  auto& name = args.operands.front().text;
+  auto* since = args.find("--since");
+  if (names_store(name)) {
+    if (since != nullptr)
+      return usage_error("--since is for archives: a store is copied whole");
+    return copy(args, on_store(args, name));
+  }
+  if (args.has("--merge") || args.has("--keyring"))
+    return usage_error("an archive takes neither --merge nor --keyring: it is "
+                       "made of what is stored, as it is");
+  if (name == "-" && ::isatty(STDOUT_FILENO) == 1)
+    return usage_error("an archive is nothing for a terminal: name a file, or "
+                       "send it into a pipe");
+  std::optional<archive_index> before;
+  if (since != nullptr) {
+    auto index = check({since->text}, false);
+    if (!index)
+      return fail(std::move(index.error()));
+    before = std::move(*index);
+  }
+  return with_store(args, open_mode::open, [&](auto& client) {
+    return write_archive(args, client, before ? &*before : nullptr);
+  });
+}
+
+// -- restore ------------------------------------------------------------------
+
+/// The keys to read encrypted blobs with: those that the command line names, or
+/// those of `otherwise`.
+result<std::shared_ptr<const keyring>> keys_for(const invocation& args,
+                                                const session& otherwise) {
+  auto* file = args.find("--keyring");
+  if (file == nullptr)
+    return otherwise.keys();
+  auto ring = load_keyring(args, file->text);
+  if (!ring)
+    return fail(std::move(ring.error()));
+  return std::make_shared<const keyring>(std::move(*ring));
+}
+
+/// Options that tell the user what goes on; `progress` must outlive them.
+restore_options options_for(const invocation& args,
+                            std::shared_ptr<const keyring> keys,
+                            progress_bar& progress) {
+  restore_options result;
+  result.keys = std::move(keys);
+  result.merge = args.has("--merge");
+  result.require_encryption = args.has("--require-encryption");
+  result.on_failure = report;
+  result.progress = [&progress](const restore_counts& x) {
+    progress.update(x.bytes, x.restored);
+  };
+  return result;
+}
+
+outcome finish_restore(const invocation& args,
+                       const expected<restore_counts>& counts) {
+  if (!counts && counts.error() == errc::unknown_encryption_key)
+    return fail(exit_code::failed,
+                counts.error().message()
+                  + "; --keyring names the keys of the store that was backed "
+                    "up");
+  if (!counts && counts.error() == errc::already_exists)
+    return fail(exit_code::failed, counts.error().message() + " with --merge");
+  if (!counts)
+    return fail(to_failure(counts.error()));
+  print_value(args, value::map({{kw("restored"), counts->restored},
+                                {kw("bytes"), counts->bytes},
+                                {kw("expired"), counts->expired},
+                                {kw("failed"), counts->failed},
+                                {kw("missing"), counts->missing}}));
+  return finish(counts->failed + counts->missing, "what is restored lacks");
+}
+
+outcome copy(const invocation& from, const invocation& to) {
+  return with_session(from, open_mode::open, [&](session& source) -> outcome {
+    auto keys = keys_for(from, source);
+    if (!keys)
+      return fail(std::move(keys.error()));
+    return with_store(to, open_mode::open_or_create, [&](auto& target) {
+      progress_bar progress{std::nullopt};
+      auto options = options_for(from, *keys, progress);
+      return finish_restore(from, copy_store(source.client(), target, options));
+    });
+  });
+}
+
+/// Restores archives that can be read twice: they are checked before there is
+/// a store.
+outcome restore_files(const invocation& args) {
+  auto names = names_of(args);
+  auto plan = check(names, false);
+  if (!plan)
+    return fail(std::move(plan.error()));
+  if (auto complete = plan->check_complete(); !complete)
+    return fail(archive_failure(names.front(), complete.error()));
+  std::vector<open_archive_fn> openers;
+  std::ranges::transform(names, std::back_inserter(openers), opener_of);
+  auto work = [&](session& target) -> outcome {
+    auto keys = keys_for(args, target);
+    if (!keys)
+      return fail(std::move(keys.error()));
+    progress_bar progress{std::nullopt};
+    auto options = options_for(args, *keys, progress);
+    return finish_restore(args,
+                          restore(target.client(), openers, *plan, options));
+  };
+  return with_session(args, open_mode::open_or_create, work);
+}
+
+/// Restores what comes through a pipe.
+outcome restore_stream(const invocation& args, input_file file) {
+  auto& name = args.operands.front().text;
+  auto work = [&](session& target) -> outcome {
+    auto keys = keys_for(args, target);
+    if (!keys)
+      return fail(std::move(keys.error()));
+    progress_bar progress{std::nullopt};
+    auto options = options_for(args, *keys, progress);
+    uint64_t restored = 0;
+    options.progress = [&](const restore_counts& x) {
+      restored = x.restored;
+      progress.update(x.bytes, x.restored);
+    };
+    auto counts = restore(target.client(), source_of(std::move(file)), options);
+    if (!counts && counts.error() == errc::corruption)
+      return fail(exit_code::failed,
+                  fmt::format("{}: {}; {} keys are restored, the rest is not",
+                              name, counts.error().message(), restored));
+    return finish_restore(args, counts);
+  };
+  return with_session(args, open_mode::open_or_create, work);
+}
+
+outcome run_restore(const invocation& args) {
+  auto& first = args.operands.front().text;
+  if (args.operands.size() == 1 && names_store(first))
+    return copy(on_store(args, first), args);
+  for (auto& x : args.operands)
+    if (args.operands.size() > 1 && (x.text == "-" || names_store(x.text)))
+      return usage_error("several archives must be files: they are checked "
+                         "before they are restored");
+  auto file = input_file::open(first);
+  if (!file)
+    return fail(std::move(file.error()));
+  if (args.operands.size() == 1 && !file->size())
+    return restore_stream(args, std::move(*file));
+  return restore_files(args);
+}
+
+// -- archive verify -----------------------------------------------------------
+
+outcome run_archive_verify(const invocation& args) {
+  auto index = check(names_of(args), true);
+  if (!index)
+    return fail(std::move(index.error()));
+  auto& head = index->head();
+  auto& counts = index->counts();
+  print_value(args,
+              value::map({{kw("archive"), head.id},
+                          {kw("base"), head.base ? value{*head.base} : value{}},
+                          {kw("store"), head.store},
+                          {kw("name"), head.store_name},
+                          {kw("created"), value::instant(head.created)},
+                          {kw("keys"), counts.records},
+                          {kw("unchanged"), counts.unchanged},
+                          {kw("bytes"), counts.bytes},
+                          {kw("missing"), counts.missing}}));
+  return exit_code::fine;
+}
+
+// -- commands -----------------------------------------------------------------
+
+constexpr const char* backup_examples =
+  R"(  larder backup monday.larder
+  larder backup tuesday.larder --since monday.larder
+  larder backup - | ssh other larder restore -
+  larder backup 'file:copy?compressor=zstd')";
+
+constexpr const char* restore_examples =
+  R"(  larder --store file:again restore monday.larder tuesday.larder
+  larder --store file:again restore monday.larder --keyring ring
+  larder --store file:again restore file:copy)";
+
+constexpr const char* verify_examples =
+  R"(  larder archive verify monday.larder tuesday.larder
+  larder backup - | tee monday.larder | larder archive verify -)";
+
+} // namespace
+
+std::vector<command> backup_commands() {
+  command_option keys{"--keyring", "FILE",
+                      "The keys of the store that is read, if the one that is "
+                      "opened has others or is served by another process"};
+  command_option merge{"--merge", "",
+                       "Into a store that is not empty: replace the keys that "
+                       "are restored, keep all others"};
+  return {
+    {"backup",
+     "Save all keys into an archive or another store, while they are used",
+     "FILE|-|URI",
+     1,
+     1,
+     {{"--since", "ARCHIVE",
+       "Only what has changed since that archive, which is then needed to "
+       "restore this one"},
+      keys,
+      passphrase_option(),
+      merge},
+     backup_examples,
+     run_backup},
+    {"restore",
+     "Put the keys of an archive or another store back; several archives must "
+     "build on each other",
+     "FILE…|-|URI",
+     1,
+     any_number,
+     {keys,
+      passphrase_option(),
+      {"--require-encryption", "", "Leave out what is not encrypted"},
+      merge},
+     restore_examples,
+     run_restore},
+    {"archive verify",
+     "Check archives, without restoring them and without any key",
+     "FILE…|-",
+     1,
+     any_number,
+     {},
+     verify_examples,
+     run_archive_verify},
+  };
+}
+
+} // namespace larder::cli
