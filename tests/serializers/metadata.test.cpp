@@ -83,7 +83,7 @@ TEST_CASE("a value that is no stored metadata is corrupt") {
                     "{:key 1 :type :edn :last-write 5}"})
     CHECK(metadata::from_stored_form(edn(text)).error() == errc::corruption);
   CHECK(metadata::from_stored_form(
-          edn(R"({:key 1 :type :append-log :last-write #inst "1985"})"))
+          edn(R"({:key 1 :type :other :last-write #inst "1985"})"))
           .error()
         == errc::unsupported);
 }
