@@ -5,6 +5,7 @@
 
 #include "larder/chunks.hpp"
 #include "larder/internal/context.hpp"
+#include "larder/internal/log_apply.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
@@ -18,35 +19,21 @@ tl::unexpected<error> missing(const value& key) {
   return fail(errc::not_found, "no such key: " + to_edn(key));
 }
 
-tl::unexpected<error> is_binary(const value& key, std::string_view instead) {
-  return fail(errc::wrong_type,
-              to_edn(key) + " is a binary: " + std::string{instead});
+tl::unexpected<error> is_log(const value& key) {
+  return fail(errc::wrong_type, to_edn(key)
+                                  + " is an append log: use append, read_log, "
+                                    "reduce_log and truncate_log, or erase it "
+                                    "first");
 }
 
-/// Prepares the metadata of a key that is going to be written.
-/// @param whole whether the whole value is replaced
-expected<metadata> next_metadata(const value& key, const entry& state,
-                                 content_type type, const value& extras,
-                                 const time_to_live& ttl, bool whole,
-                                 const apply_context& ctx) {
-  auto live = state.live(ctx.now);
-  metadata result;
-  result.key = key;
-  result.type = type;
-  auto merged = merge_extras(live ? state.meta.extras : value::map(), extras);
-  if (!merged)
-    return fail(std::move(merged.error()));
-  result.extras = std::move(*merged);
-  auto expiry
-    = make_expiry(ttl, live ? state.meta.expiry : std::nullopt, whole, ctx.now);
-  if (!expiry)
-    return fail(std::move(expiry.error()));
-  result.expiry = *expiry;
-  auto stamp = ctx.store.stamp();
-  result.last_write = state.present ? std::max(stamp, state.meta.last_write)
-                                    : stamp;
-  result.rev = ctx.revisions.mint();
-  return result;
+/// Refuses what needs a value.
+/// @param of_binary what to do about a binary instead
+tl::unexpected<error> no_value(const value& key, const entry& state,
+                               std::string_view of_binary) {
+  if (state.is_log())
+    return is_log(key);
+  return fail(errc::wrong_type,
+              to_edn(key) + " is a binary: " + std::string{of_binary});
 }
 
 /// When the key was last written, if it was.
@@ -55,12 +42,15 @@ int64_t last_write_of(const entry& state, int64_t otherwise) {
 }
 
 /// Puts a value where the old state was.
-void replace(entry& state, metadata meta, value content) {
-  state = entry{};
+expected<void> replace(entry& state, metadata meta, value content,
+                       const apply_context& ctx) {
+  if (auto ok = clear(state, ctx); !ok)
+    return ok;
   state.present = true;
   state.meta = std::move(meta);
   state.content = std::move(content);
   state.has_content = true;
+  return {};
 }
 
 /// Puts a binary where the old state was.
@@ -80,7 +70,8 @@ expected<put_reply> replace(entry& state, metadata meta,
     return fail(std::move(blob.error()));
   append(*blob, chunks);
   put_reply reply{meta.rev};
-  state = entry{};
+  if (auto ok = clear(state, ctx); !ok)
+    return fail(std::move(ok.error()));
   state.present = true;
   state.meta = std::move(meta);
   state.new_blob = std::make_shared<const bytes>(std::move(*blob));
@@ -88,13 +79,16 @@ expected<put_reply> replace(entry& state, metadata meta,
 }
 
 /// Removes a key, so that its revision and time of removal are known.
-void remove(const value& key, entry& state, const apply_context& ctx) {
+expected<void> remove(const value& key, entry& state,
+                      const apply_context& ctx) {
   metadata last;
   last.key = key;
   last.rev = ctx.revisions.mint();
   last.last_write = std::max(ctx.store.stamp(), state.meta.last_write);
-  state = entry{};
+  if (auto ok = clear(state, ctx); !ok)
+    return ok;
   state.meta = std::move(last);
+  return {};
 }
 
 /// Changes the value of a key through a function of the whole path.
@@ -105,8 +99,8 @@ expected<update_reply> update(const Request& req, entry& state,
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
   auto live = state.live(ctx.now);
-  if (live && state.is_binary())
-    return is_binary(req.key, "it can only be replaced as a whole");
+  if (live && !state.is_value())
+    return no_value(req.key, state, "it can only be replaced as a whole");
   update_fn guarded = [&f](const value* old) -> expected<value> {
     try {
       return f(old);
@@ -134,7 +128,9 @@ expected<update_reply> update(const Request& req, entry& state,
   if (!meta)
     return fail(std::move(meta.error()));
   update_reply reply{std::move(res->before), std::move(res->after), meta->rev};
-  replace(state, std::move(*meta), std::move(res->root));
+  if (auto ok = replace(state, std::move(*meta), std::move(res->root), ctx);
+      !ok)
+    return fail(std::move(ok.error()));
   changed = true;
   return reply;
 }
@@ -142,6 +138,37 @@ expected<update_reply> update(const Request& req, entry& state,
 } // namespace
 
 // -- conditions and metadata --------------------------------------------------
+
+expected<metadata> next_metadata(const value& key, const entry& state,
+                                 content_type type, const value& extras,
+                                 const time_to_live& ttl, bool whole,
+                                 const apply_context& ctx) {
+  auto live = state.live(ctx.now);
+  metadata result;
+  result.key = key;
+  result.type = type;
+  auto merged = merge_extras(live ? state.meta.extras : value::map(), extras);
+  if (!merged)
+    return fail(std::move(merged.error()));
+  result.extras = std::move(*merged);
+  auto expiry
+    = make_expiry(ttl, live ? state.meta.expiry : std::nullopt, whole, ctx.now);
+  if (!expiry)
+    return fail(std::move(expiry.error()));
+  result.expiry = *expiry;
+  auto stamp = ctx.store.stamp();
+  result.last_write = state.present ? std::max(stamp, state.meta.last_write)
+                                    : stamp;
+  result.rev = ctx.revisions.mint();
+  return result;
+}
+
+expected<void> check_replaceable(const value& key, const entry& state,
+                                 int64_t now) {
+  if (state.live(now) && state.is_log())
+    return is_log(key);
+  return {};
+}
 
 expected<void> check(const write_condition& condition, const entry& state,
                      int64_t now) {
@@ -201,8 +228,8 @@ expected<get_reply> apply(const get_request& req, const entry& state,
       return get_reply{*req.fallback, {}};
     return missing(req.key);
   }
-  if (state.is_binary())
-    return is_binary(req.key, "use read");
+  if (!state.is_value())
+    return no_value(req.key, state, "use read");
   if (req.steps.empty())
     return get_reply{state.content, state.meta.rev};
   auto res = get_in(state.content, req.steps);
@@ -219,8 +246,8 @@ expected<exists_reply> apply(const exists_request& req, const entry& state,
     return exists_reply{false};
   if (req.steps.empty())
     return exists_reply{true};
-  if (state.is_binary())
-    return is_binary(req.key, "there are no paths into it");
+  if (!state.is_value())
+    return no_value(req.key, state, "there are no paths into it");
   return exists_reply{get_in(state.content, req.steps).has_value()};
 }
 
@@ -237,12 +264,14 @@ expected<put_reply> apply(const put_request& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
+  if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
+    return fail(std::move(ok.error()));
   auto whole = req.steps.empty();
   auto content = req.content;
   if (!whole) {
     auto live = state.live(ctx.now);
-    if (live && state.is_binary())
-      return is_binary(req.key, "it can only be replaced as a whole");
+    if (live && !state.is_value())
+      return no_value(req.key, state, "it can only be replaced as a whole");
     auto res = assoc_in(live ? state.content : value{}, req.steps, content);
     if (!res)
       return fail(res.error().with_context(to_edn(req.key)));
@@ -253,7 +282,8 @@ expected<put_reply> apply(const put_request& req, entry& state,
   if (!meta)
     return fail(std::move(meta.error()));
   put_reply reply{meta->rev};
-  replace(state, std::move(*meta), std::move(content));
+  if (auto ok = replace(state, std::move(*meta), std::move(content), ctx); !ok)
+    return fail(std::move(ok.error()));
   changed = true;
   return reply;
 }
@@ -279,12 +309,13 @@ expected<erase_reply> apply(const erase_request& req, entry& state,
   if (!state.live(ctx.now))
     return erase_reply{false};
   if (req.steps.empty()) {
-    remove(req.key, state, ctx);
+    if (auto ok = remove(req.key, state, ctx); !ok)
+      return fail(std::move(ok.error()));
     changed = true;
     return erase_reply{true};
   }
-  if (state.is_binary())
-    return is_binary(req.key, "there are no paths into it");
+  if (!state.is_value())
+    return no_value(req.key, state, "there are no paths into it");
   auto res = dissoc_in(state.content, req.steps);
   if (!res) {
     if (res.error() == errc::not_found)
@@ -295,7 +326,8 @@ expected<erase_reply> apply(const erase_request& req, entry& state,
                             std::nullopt, false, ctx);
   if (!meta)
     return fail(std::move(meta.error()));
-  replace(state, std::move(*meta), std::move(*res));
+  if (auto ok = replace(state, std::move(*meta), std::move(*res), ctx); !ok)
+    return fail(std::move(ok.error()));
   changed = true;
   return erase_reply{true};
 }
@@ -305,6 +337,8 @@ expected<erase_reply> apply(const erase_request& req, entry& state,
 expected<put_reply> apply(const write_request& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
+    return fail(std::move(ok.error()));
+  if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
   auto meta = next_metadata(req.key, state, content_type::binary, req.extras,
                             req.ttl, true, ctx);
@@ -319,6 +353,8 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
+  if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
+    return fail(std::move(ok.error()));
   auto extras_now = state.live(ctx.now) ? state.meta.extras : value::map();
   if (!req.restores && extras_now != req.extras_before)
     return fail(errc::conflict, "the metadata of " + to_edn(req.key)
@@ -327,7 +363,8 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
   auto stamp = req.restores ? meta.last_write : ctx.store.stamp();
   meta.last_write = std::max(stamp, last_write_of(state, stamp));
   put_reply reply{meta.rev};
-  state = entry{};
+  if (auto ok = clear(state, ctx); !ok)
+    return fail(std::move(ok.error()));
   state.present = true;
   state.meta = std::move(meta);
   state.new_stream = std::make_shared<const staged_content>(
@@ -357,6 +394,8 @@ expected<put_reply> apply(const restore_request& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
+  if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
+    return fail(std::move(ok.error()));
   auto binary = std::get_if<shared_bytes>(&req.content);
   auto meta = restored_metadata(req.key, req.meta,
                                 binary != nullptr ? content_type::binary
@@ -372,7 +411,9 @@ expected<put_reply> apply(const restore_request& req, entry& state,
     return reply;
   }
   put_reply reply{meta->rev};
-  replace(state, std::move(*meta), std::get<value>(req.content));
+  auto ok = replace(state, std::move(*meta), std::get<value>(req.content), ctx);
+  if (!ok)
+    return fail(std::move(ok.error()));
   changed = true;
   return reply;
 }
@@ -382,8 +423,8 @@ expected<put_reply> apply(const restore_request& req, entry& state,
 bool erase_expired(const value& key, entry& state, const apply_context& ctx) {
   if (!state.present || !state.meta.expired(ctx.now))
     return false;
-  remove(key, state, ctx);
-  return true;
+  // If it cannot be done now, the next scan finds the key again.
+  return remove(key, state, ctx).has_value();
 }
 
 } // namespace larder::internal

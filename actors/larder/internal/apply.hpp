@@ -58,6 +58,18 @@ expected<value> merge_extras(const value& before, const value& extras);
 expected<metadata> restored_metadata(const value& key, metadata meta,
                                      content_type type);
 
+/// Prepares the metadata of a key that is going to be written.
+/// @param whole whether the whole value is replaced
+expected<metadata> next_metadata(const value& key, const entry& state,
+                                 content_type type, const value& extras,
+                                 const time_to_live& ttl, bool whole,
+                                 const apply_context& ctx);
+
+/// Checks that a key may be given another content.
+/// @returns `wrong_type` if it holds a log, which is only ever erased
+expected<void> check_replaceable(const value& key, const entry& state,
+                                 int64_t now);
+
 /// Checks the condition of a change.
 expected<void> check(const write_condition& condition, const entry& state,
                      int64_t now);

@@ -165,6 +165,13 @@ caf::behavior reader(caf::stateful_actor<reader_state>* self, context_ptr ctx,
       return st.answer<scan_expired_reply>(
         std::nullopt, [&] { return find_expired(*st.ctx, req); });
     },
+    [&st](const reader_job& req) {
+      return st.answer<reader_job_done>(std::nullopt,
+                                        [&]() -> expected<reader_job_done> {
+                                          req.run(*st.stats);
+                                          return reader_job_done{};
+                                        });
+    },
     [&st](drain) {
       st.closed = true;
       return drain_reply{};

@@ -8,6 +8,7 @@
 
 #include "larder/actor_types.hpp"
 #include "larder/backend.hpp"
+#include "larder/internal/log_data.hpp"
 #include "larder/internal/watch_table.hpp"
 
 #include <cstdint>
@@ -24,6 +25,8 @@ class client;
 } // namespace larder
 
 namespace larder::internal {
+
+struct actor_statistics;
 
 /// Carries out mutations in one commit. -> commit_batch_reply
 struct commit_batch {
@@ -52,6 +55,8 @@ struct scan_expired {
 
 struct scan_expired_reply {
   std::vector<value> keys;
+  /// What logs have left behind, because a process ended.
+  std::vector<log_garbage> garbage;
   std::string next;
 };
 
@@ -64,6 +69,19 @@ struct collect_expired {
 };
 
 struct collect_expired_reply {};
+
+/// Removes segments of a log. No answer.
+struct collect_garbage {
+  log_garbage what;
+};
+
+/// Runs a function that may block in a reader, with what that counts.
+/// -> reader_job_done
+struct reader_job {
+  std::function<void(actor_statistics&)> run;
+};
+
+struct reader_job_done {};
 
 /// A stream that is complete: makes it the key's content. -> put_reply
 struct commit_stream {
@@ -207,6 +225,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::scan_expired))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::scan_expired_reply))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::collect_expired))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::collect_garbage))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::reader_job))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::reader_job_done))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_stream))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::stream_ended))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::add_scope))
@@ -242,6 +263,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::load_batch_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::scan_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::scan_expired_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::collect_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::collect_garbage)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::reader_job)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::reader_job_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_stream)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::stream_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::add_scope)

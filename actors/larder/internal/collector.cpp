@@ -52,6 +52,9 @@ struct collector_state {
     for (size_t i = 0; i < parts.size(); ++i)
       if (!parts[i].empty())
         send(key_actors[i], std::move(parts[i]), page.next);
+    for (auto& x : page.garbage)
+      detail::send(self, key_actors[route(x.id, key_actors.size())],
+                   collect_garbage{x});
     if (under_way == 0)
       go_on(page.next);
   }

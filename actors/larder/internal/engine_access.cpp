@@ -4,6 +4,7 @@
 #include "larder/internal/engine_access.hpp"
 
 #include "larder/chunks.hpp"
+#include "larder/internal/log_reader.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
@@ -165,6 +166,69 @@ auto undisturbed(F f) {
   }
 }
 
+/// A blob that was read whole.
+struct stored_document : document {
+  uint64_t stored_size;
+};
+
+/// Nothing if there is no such blob.
+expected<std::optional<stored_document>>
+read_document(store_context& ctx, const std::string& encoded,
+              actor_statistics& stats) {
+  auto blob
+    = read_one(ctx, {encoded, blob_part::all, 0, 0, std::nullopt}, stats);
+  if (!blob)
+    return fail(std::move(blob.error()));
+  if (!*blob)
+    return std::nullopt;
+  auto doc = ctx.blobs().decode(encoded, (*blob)->data);
+  if (!doc)
+    return fail(std::move(doc.error()));
+  return stored_document{std::move(*doc), (*blob)->blob_size};
+}
+
+expected<std::optional<log_segment>>
+read_segment(store_context& ctx, const uuid& log, uint64_t number,
+             actor_statistics& stats, uint64_t& stored_size) {
+  auto doc = read_document(ctx, segment_key(log, number), stats);
+  if (!doc)
+    return fail(std::move(doc.error()));
+  if (!*doc)
+    return std::nullopt;
+  stored_size += (*doc)->stored_size;
+  return log_segment::from_value((*doc)->content);
+}
+
+/// Checks all segments of a log and returns their size as stored.
+/// @returns `conflict` if the log was truncated or erased meanwhile
+expected<uint64_t> verify_segments(store_context& ctx,
+                                   const std::string& encoded,
+                                   const document& doc,
+                                   actor_statistics& stats) {
+  auto head = log_head::from_value(doc.content);
+  if (!head)
+    return fail(std::move(head.error()));
+  uint64_t result = 0;
+  log_cursor cursor{*head, head->begin, [&](uint64_t number) {
+                      return read_segment(ctx, head->id, number, stats, result);
+                    }};
+  for (;;) {
+    auto entries = cursor.next();
+    if (entries && entries->empty())
+      return result;
+    if (entries)
+      continue;
+    auto err = std::move(entries.error());
+    if (!(err == errc::conflict))
+      return fail(std::move(err));
+    auto now
+      = read_one(ctx, {encoded, blob_part::header, 0, 0, doc.meta.rev}, stats);
+    // With the same head, what is missing must be there.
+    return now && *now ? fail(errc::corruption, err.message())
+                       : fail(std::move(err));
+  }
+}
+
 expected<verify_reply> try_verify(store_context& ctx, const verify_request& req,
                                   actor_statistics& stats) {
   auto encoded = encode_key(req.key);
@@ -189,18 +253,19 @@ expected<verify_reply> try_verify(store_context& ctx, const verify_request& req,
       return fail(errc::not_found, "no such key: " + to_edn(req.key));
     return verify_reply{(*head)->blob_size, content_type::binary};
   }
-  auto blob
-    = read_one(ctx, {*encoded, blob_part::all, 0, 0, std::nullopt}, stats);
-  if (!blob)
-    return fail(std::move(blob.error()));
-  if (!*blob)
-    return fail(errc::not_found, "no such key: " + to_edn(req.key));
-  auto doc = ctx.blobs().decode(*encoded, (*blob)->data);
+  auto doc = read_document(ctx, *encoded, stats);
   if (!doc)
     return fail(std::move(doc.error()));
-  if (doc->meta.expired(ctx.now()))
+  if (!*doc || (*doc)->meta.expired(ctx.now()))
     return fail(errc::not_found, "no such key: " + to_edn(req.key));
-  return verify_reply{(*blob)->blob_size, doc->meta.type};
+  verify_reply result{(*doc)->stored_size, (*doc)->meta.type};
+  if (result.type == content_type::append_log) {
+    auto more = verify_segments(ctx, *encoded, **doc, stats);
+    if (!more)
+      return fail(more.error().with_context(to_edn(req.key)));
+    result.stored_size += *more;
+  }
+  return result;
 }
 
 /// Checks header and metadata, whatever part of the blob is there.
@@ -237,6 +302,14 @@ expected<verify_reply> verify(store_context& ctx, const verify_request& req,
   else if (means_damage(result.error()))
     report_damage(ctx, req.key, result.error(), stats);
   return result;
+}
+
+expected<std::optional<log_segment>> read_segment(store_context& ctx,
+                                                  const uuid& log,
+                                                  uint64_t number,
+                                                  actor_statistics& stats) {
+  uint64_t ignored = 0;
+  return read_segment(ctx, log, number, stats, ignored);
 }
 
 expected<list_keys_reply> list_keys(store_context& ctx,
@@ -307,6 +380,8 @@ expected<scan_expired_reply> find_expired(store_context& ctx,
   result.next = std::move(page->next);
   auto now = ctx.now();
   for (auto& item : page->entries) {
+    if (auto garbage = parse_garbage_key(item.key))
+      result.garbage.push_back(*garbage);
     if (is_hidden_key(item.key) || !item.blob)
       continue;
     auto hdr = header::decode(item.blob->data);

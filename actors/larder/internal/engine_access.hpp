@@ -10,6 +10,7 @@
 #include "larder/internal/context.hpp"
 #include "larder/messages.hpp"
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,12 +41,19 @@ expected<read_reply> read_range(store_context& ctx,
 expected<verify_reply> verify(store_context& ctx, const verify_request& req,
                               actor_statistics& stats);
 
+/// Reads a segment of a log; nothing if it is not there.
+expected<std::optional<log_segment>> read_segment(store_context& ctx,
+                                                  const uuid& log,
+                                                  uint64_t number,
+                                                  actor_statistics& stats);
+
 /// Makes one page of the listing.
 expected<list_keys_reply> list_keys(store_context& ctx,
                                     const list_keys_request& req,
                                     actor_statistics& stats);
 
-/// Looks for expired keys in one page of the listing.
+/// Looks for expired keys, and for what logs have left behind, in one page of
+/// the listing.
 expected<scan_expired_reply> find_expired(store_context& ctx,
                                           const scan_expired& req);
 

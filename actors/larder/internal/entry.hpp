@@ -45,7 +45,7 @@ struct entry {
   /// If there is no blob, `rev` and `last_write` may tell of its removal.
   metadata meta;
 
-  /// The value, if `has_content`; never for binaries.
+  /// The value or the head of a log, if `has_content`; never for binaries.
   value content;
   bool has_content = false;
 
@@ -76,6 +76,14 @@ struct entry {
 
   bool is_binary() const noexcept {
     return meta.type == content_type::binary;
+  }
+
+  bool is_log() const noexcept {
+    return meta.type == content_type::append_log;
+  }
+
+  bool is_value() const noexcept {
+    return meta.type == content_type::edn;
   }
 
   /// Memory that this keeps alive, in bytes, roughly.

@@ -109,6 +109,14 @@ struct key_actor_state : key_actor_parts {
     return to_result(std::move(result));
   }
 
+  caf::result<erase_reply> handle_erase(erase_request& req) {
+    auto needs = traits<erase_request>::needs(req);
+    auto known = ctx->in_place() ? keys->peek(req.key, needs) : nullptr;
+    if (known != nullptr && !known->is_log())
+      return handle_change(req);
+    return logs->erase(req);
+  }
+
   caf::result<read_reply> handle_range(read_range_request& req) {
     promise<read_reply> answer{self};
     auto result = answer.handle();
@@ -273,7 +281,8 @@ struct key_actor_state : key_actor_parts {
   // -- shutting down ----------------------------------------------------------
 
   void check_drained() {
-    if (drained && keys->idle() && batches->idle() && forwarded == 0) {
+    if (drained && keys->idle() && logs->idle() && batches->idle()
+        && forwarded == 0) {
       drained->deliver(drain_reply{});
       drained.reset();
     }
@@ -294,6 +303,11 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
   st.wake = [&st] { st.work(); };
   st.batches.emplace(st);
   st.readers = std::move(readers);
+  st.logs = std::make_unique<log_service>(
+    log_service::host{self, st.ctx, st.stats, st.writer,
+                      [&st](operation_ptr op) { st.execute(std::move(op)); },
+                      [&st]() -> const caf::actor& { return st.reader(); },
+                      [&st] { st.check_drained(); }});
   return {
     [&st](get_request& req) { return st.handle_read(req); },
     [&st](exists_request& req) { return st.handle_read(req); },
@@ -301,7 +315,16 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     [&st](put_request& req) { return st.handle_change(req); },
     [&st](update_request& req) { return st.handle_change(req); },
     [&st](local_update_request& req) { return st.handle_change(req); },
-    [&st](erase_request& req) { return st.handle_change(req); },
+    [&st](erase_request& req) { return st.handle_erase(req); },
+    [&st](append_request& req) { return st.handle_change(req); },
+    [&st](read_log_request& req) { return st.logs->read(req); },
+    [&st](reduce_log_request& req) { return st.logs->reduce(req); },
+    [&st](truncate_log_request& req) { return st.logs->truncate(req); },
+    [&st](const collect_garbage& req) {
+      if (!st.closing)
+        st.logs->collect(req.what);
+    },
+    [](const post& msg) { msg.run(); },
     [&st](write_request& req) -> caf::result<put_reply> {
       auto limit = st.ctx->config().max_message_size;
       if (req.content && req.content->size() > limit)

@@ -7,9 +7,11 @@
 
 #include "larder/actor_types.hpp"
 #include "larder/internal/context.hpp"
+#include "larder/internal/log_service.hpp"
 #include "larder/internal/shard.hpp"
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace larder::internal {
@@ -18,6 +20,7 @@ struct key_actor_parts {
   caf::event_based_actor* self = nullptr;
   context_ptr ctx;
   actor_statistics* stats = nullptr;
+  std::unique_ptr<log_service> logs; // outlives the operations in `keys`
   std::unique_ptr<shard> keys;
   caf::actor writer;
 

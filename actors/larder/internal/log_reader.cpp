@@ -47,6 +47,14 @@ expected<value> call(const named_function& f, const value* old,
   }
 }
 
+expected<uint64_t> begin_at(uint64_t position, const log_head& head) {
+  if (position > head.end)
+    return fail(errc::out_of_range,
+                "the log ends at " + std::to_string(head.end)
+                  + ", there is nothing at " + std::to_string(position));
+  return std::max(position, head.begin);
+}
+
 } // namespace
 
 // -- finding a position -------------------------------------------------------
@@ -136,22 +144,30 @@ expected<std::span<const value>> log_cursor::next() {
 
 // -- what is asked for --------------------------------------------------------
 
+expected<uint64_t> first_position(const read_log_request& req,
+                                  const log_head& head) {
+  if (req.newest)
+    return head.end - std::min(req.limit, head.end - head.begin);
+  return begin_at(req.from, head);
+}
+
+expected<uint64_t> first_position(const reduce_log_request& req,
+                                  const log_head& head) {
+  return begin_at(req.from, head);
+}
+
 expected<read_log_reply> read_page(const log_head& head,
                                    const read_log_request& req,
                                    size_t max_bytes,
                                    const segment_fetch& fetch) {
-  auto from = std::max(req.from, head.begin);
-  if (req.newest)
-    from = head.end - std::min(req.limit, head.end - head.begin);
-  if (from > head.end)
-    return fail(errc::out_of_range,
-                "the log ends at " + std::to_string(head.end)
-                  + ", there is nothing at " + std::to_string(from));
+  auto from = first_position(req, head);
+  if (!from)
+    return fail(std::move(from.error()));
   read_log_reply result;
-  result.from = result.next = from;
+  result.from = result.next = *from;
   result.begin = head.begin;
   result.end = head.end;
-  log_cursor cursor{head, from, fetch};
+  log_cursor cursor{head, *from, fetch};
   size_t size = 0;
   while (result.entries.size() < req.limit) {
     auto entries = cursor.next();

@@ -60,9 +60,16 @@ private:
   log_segment current_;
 };
 
+/// The position at which a request begins.
+/// @returns `out_of_range` past the end
+expected<uint64_t> first_position(const read_log_request& req,
+                                  const log_head& head);
+expected<uint64_t> first_position(const reduce_log_request& req,
+                                  const log_head& head);
+
 /// Makes the answer to a read: as many entries as `max_bytes` (as kept in
 /// memory) allow, but at least one.
-/// @returns `out_of_range` for a position past the end, `conflict` as above
+/// @returns `conflict` as above, and the error of `first_position`
 expected<read_log_reply> read_page(const log_head& head,
                                    const read_log_request& req,
                                    size_t max_bytes,

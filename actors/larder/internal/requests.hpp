@@ -6,6 +6,7 @@
 #pragma once
 
 #include "larder/internal/apply.hpp"
+#include "larder/internal/log_apply.hpp"
 #include "larder/internal/operation.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/validators.hpp"
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -92,6 +94,14 @@ struct traits<erase_request>
 };
 
 template <>
+struct traits<append_request>
+  : change_traits<op_kind::append, change_kind::append> {
+  static knowledge needs(const append_request&) {
+    return knowledge::content;
+  }
+};
+
+template <>
 struct traits<write_request>
   : change_traits<op_kind::write, change_kind::write> {
   static knowledge needs(const write_request&) {
@@ -118,11 +128,19 @@ inline size_t cost_of(const put_request& req) {
   return req.content.footprint();
 }
 
-inline size_t cost_of(const update_request& req) {
+inline size_t cost_of(std::span<const value> values) {
   size_t result = 0;
-  for (auto& x : req.arguments)
+  for (auto& x : values)
     result += x.footprint();
   return result;
+}
+
+inline size_t cost_of(const update_request& req) {
+  return cost_of(req.arguments);
+}
+
+inline size_t cost_of(const append_request& req) {
+  return cost_of(req.entries);
 }
 
 inline size_t cost_of(const write_request& req) {

@@ -516,6 +516,13 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
     needs_more = true;
     request_load(s, needs, {s.encoded, part, 0, 0, std::nullopt});
   };
+  auto whole = blob.data.size() == blob.blob_size;
+  auto log = hdr->has(header::flag_log);
+  if (log && !whole) {
+    // Whatever happens to a log, its head tells what else there is of it.
+    again(blob_part::all, knowledge::content);
+    return {};
+  }
   if (s.loading_part == blob_part::header) {
     // An expiry makes a key absent: not before its checksum is verified.
     if (hdr->expiry != 0)
@@ -525,8 +532,7 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
     return {};
   }
   auto binary = hdr->has(header::flag_binary);
-  auto whole = blob.data.size() == blob.blob_size;
-  if (s.loading_part == blob_part::metadata || (binary && whole)
+  if ((s.loading_part == blob_part::metadata && !log) || (binary && whole)
       || (binary && hdr->value_offset() <= blob.data.size())) {
     auto meta = ctx_->blobs().decode_metadata(s.encoded, blob.data);
     if (!meta)

@@ -15,9 +15,10 @@ namespace larder::internal {
 
 std::string_view to_string(op_kind x) noexcept {
   constexpr std::string_view names[]
-    = {"get",       "exists",    "metadata",    "put",     "update",
-       "erase",     "write",     "read",        "list",    "verify",
-       "multi-get", "multi-put", "multi-erase", "transact"};
+    = {"get",       "exists",     "metadata",    "put",      "update",
+       "erase",     "write",      "read",        "list",     "verify",
+       "multi-get", "multi-put",  "multi-erase", "transact", "append",
+       "read-log",  "reduce-log", "truncate-log"};
   return names[static_cast<size_t>(x)];
 }
 

@@ -37,9 +37,13 @@ enum class op_kind : uint8_t {
   multi_put,
   multi_erase,
   transact,
+  append,
+  read_log,
+  reduce_log,
+  truncate_log,
 };
 
-constexpr size_t op_kinds = 14;
+constexpr size_t op_kinds = 18;
 
 std::string_view to_string(op_kind x) noexcept;
 

@@ -107,6 +107,8 @@ struct stream_state {
     auto now = ctx->now();
     if (auto ok = check(request.condition, before, now); !ok)
       return ok;
+    if (auto ok = check_replaceable(request.key, before, now); !ok)
+      return ok;
     commit.key = request.key;
     commit.condition = request.condition;
     auto meta = restored ? restored_metadata(request.key, *restored,
