@@ -73,7 +73,7 @@ private:
     if (reply)
       print_entry(key, reply->content);
     else if (reply.error() == errc::wrong_type)
-      print_binary(key);
+      print_other(key);
     else if (reply.error() != errc::not_found) // erased or expired meanwhile
       add_failure(key, reply.error());
   }
@@ -90,14 +90,46 @@ private:
       print_value(args_, value::vector({key, content}));
   }
 
-  /// Checks a binary before printing it, as what is printed cannot be taken
-  /// back.
+  /// Checks a binary or a log before printing it, as what is printed cannot be
+  /// taken back.
+  void print_other(const value& key) {
+    auto checked = client_.call(verify_request{key});
+    if (checked && checked->type == content_type::append_log)
+      print_log(key);
+    else if (checked)
+      print_binary(key);
+    else if (checked.error() != errc::not_found)
+      add_failure(key, checked.error());
+  }
+
+  void print_log(const value& key) {
+    print_text(args_.json
+                 ? fmt::format("{{\"key\":{},\"log\":[", to_json(key))
+                 : fmt::format("[{} #larder.export/log [", to_edn(key)));
+    auto separator = args_.json ? "," : " ";
+    auto page = client_.read_log(key);
+    for (auto first = true; page && !page->entries.empty();
+         page = client_.read_log(key, page->next))
+      for (auto& x : page->entries) {
+        print_text(first ? "" : separator);
+        print_text(args_.json ? to_json(x) : to_edn(x));
+        first = false;
+      }
+    if (page)
+      print_text(args_.json ? "]}\n" : "]]\n");
+    else
+      break_off(key, page.error());
+  }
+
+  void break_off(const value& key, const error& err) {
+    print_text("\n");
+    broken_off_ = failure{exit_code::failed,
+                          fmt::format("{}: {}; the export broke off in the "
+                                      "middle of its last line",
+                                      describe(key), err.message())};
+  }
+
   void print_binary(const value& key) {
-    if (auto checked = client_.call(verify_request{key}); !checked) {
-      if (checked.error() != errc::not_found)
-        add_failure(key, checked.error());
-      return;
-    }
     print_text(args_.json
                  ? fmt::format("{{\"key\":{},\"binary\":\"", to_json(key))
                  : fmt::format("[{} #larder.export/binary \"", to_edn(key)));
@@ -108,11 +140,7 @@ private:
     };
     auto size = client_.read(key, sink);
     if (!size) {
-      print_text("\n");
-      broken_off_ = failure{exit_code::failed,
-                            fmt::format("{}: {}; the export broke off in the "
-                                        "middle of its last line",
-                                        describe(key), size.error().message())};
+      break_off(key, size.error());
       return;
     }
     out.finish();

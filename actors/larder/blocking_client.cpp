@@ -341,6 +341,44 @@ expected<bool> blocking_client::unwatch(uint64_t watch) {
   return res->existed;
 }
 
+// -- append logs --------------------------------------------------------------
+
+expected<append_reply> blocking_client::append(value key,
+                                               std::vector<value> entries,
+                                               put_options options) {
+  return call(append_request{std::move(key), std::move(entries),
+                             std::move(options.extras), options.ttl,
+                             options.condition});
+}
+
+expected<read_log_reply> blocking_client::read_log(value key, uint64_t from,
+                                                   uint64_t limit) {
+  return call(read_log_request{std::move(key), from, limit, false});
+}
+
+expected<read_log_reply> blocking_client::read_newest(value key,
+                                                      uint64_t limit) {
+  return call(read_log_request{std::move(key), 0, limit, true});
+}
+
+expected<value> blocking_client::reduce_log(value key, std::string function,
+                                            std::vector<value> arguments,
+                                            std::optional<value> initial) {
+  auto res
+    = call(reduce_log_request{std::move(key), std::move(function),
+                              std::move(arguments), std::move(initial), 0});
+  if (!res)
+    return fail(std::move(res.error()));
+  return std::move(res->result);
+}
+
+expected<uint64_t> blocking_client::truncate_log(value key, uint64_t position) {
+  auto res = call(truncate_log_request{std::move(key), position, {}});
+  if (!res)
+    return fail(std::move(res.error()));
+  return res->removed;
+}
+
 // -- the store ----------------------------------------------------------------
 
 expected<list_keys_reply> blocking_client::keys(list_keys_request request) {

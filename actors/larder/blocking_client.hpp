@@ -180,6 +180,28 @@ public:
   /// Returns whether the watch existed.
   expected<bool> unwatch(uint64_t watch);
 
+  // -- append logs ------------------------------------------------------------
+
+  /// Adds entries to the end of a log; answers their positions.
+  expected<append_reply> append(value key, std::vector<value> entries,
+                                put_options options = {});
+
+  /// Reads entries from a position on, `limit` or fewer: see
+  /// `read_log_reply::next`.
+  expected<read_log_reply> read_log(value key, uint64_t from = 0,
+                                    uint64_t limit = 1000);
+
+  /// Reads the newest entries, in ascending order.
+  expected<read_log_reply> read_newest(value key, uint64_t limit);
+
+  /// Folds a log by a named function (see `reduce_log_request`).
+  expected<value> reduce_log(value key, std::string function,
+                             std::vector<value> arguments = {},
+                             std::optional<value> initial = std::nullopt);
+
+  /// Removes the entries before a position; returns how many there were.
+  expected<uint64_t> truncate_log(value key, uint64_t position);
+
   // -- the store --------------------------------------------------------------
 
   expected<list_keys_reply> keys(list_keys_request request = {});

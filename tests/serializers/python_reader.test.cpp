@@ -88,10 +88,12 @@ struct fixture {
 
   run read(const std::string& options = "--keyring keys.json",
            const std::string& key = ":k") const {
+    auto name = is_hidden_key(key) ? "--key-hex " + to_hex(as_bytes(key))
+                                   : "--key '" + key + "'";
     auto command = "cd '" + folder.string() + "' && " + LARDER_PYTHON + " "
-                   + LARDER_SOURCE_DIR + "/scripts/read_blob.py blob --key '"
-                   + key + "' --store-uuid " + to_string(store_id) + " "
-                   + options + " 2>errors";
+                   + LARDER_SOURCE_DIR + "/scripts/read_blob.py blob " + name
+                   + " --store-uuid " + to_string(store_id) + " " + options
+                   + " 2>errors";
     auto* pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
     run result;
@@ -149,6 +151,29 @@ TEST_CASE_METHOD(fixture, "an independent reader reads binaries", "[format]") {
   }
   write(make_binary(make_chain(), kw("k"), {}));
   CHECK(json::parse(read().out)["value"] == "");
+}
+
+TEST_CASE_METHOD(fixture, "an independent reader reads the parts of logs",
+                 "[format]") {
+  auto meta = meta_of("log");
+  meta.type = content_type::append_log;
+  auto content = value::map({{kw("from"), 7}, {kw("entries"), each_kind()}});
+  std::string segment{"\0S0123456789abcdef\0\0\0\0\0\0\0\1", 26};
+  for (auto& names : readable_chains())
+    for (auto& key : {encoded("log"), segment}) {
+      INFO(names.joined());
+      auto blob = make_chain(names).encode(key, meta, content);
+      REQUIRE(blob);
+      write(*blob);
+      auto result = read("--keyring keys.json", key);
+      INFO(errors());
+      REQUIRE(result.exit_code == 0);
+      auto read_back = json::parse(result.out);
+      CHECK(read_back["value"]["from"] == 7);
+      CHECK(read_back["value"]["entries"] == json::parse(each_kind_json));
+      CHECK(read_back["metadata"]["type"] == "append-log");
+      CHECK(read_back["metadata"]["key"] == "log");
+    }
 }
 
 TEST_CASE_METHOD(fixture, "an independent reader opens sealed keyrings",

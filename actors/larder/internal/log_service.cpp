@@ -7,6 +7,7 @@
 #include "larder/internal/log_apply.hpp"
 #include "larder/internal/log_reader.hpp"
 #include "larder/internal/requests.hpp"
+#include "larder/internal/validators.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
@@ -57,6 +58,10 @@ public:
 
   change_kind kind() const noexcept override {
     return change_kind::truncate;
+  }
+
+  bool may_change() const noexcept override {
+    return what_ == op_kind::truncate_log;
   }
 
   bool apply(entry& state, const apply_context& ctx) override {
@@ -363,7 +368,16 @@ void log_service::carry_out(std::shared_ptr<truncation> x) {
   using result = expected<truncate_log_reply>;
   auto change = [x](entry& state, const apply_context& ctx) {
     auto changed = false;
+    auto before = state;
     x->result = internal::apply(x->request, x->at, state, ctx, changed);
+    auto ok = changed ? validate(ctx.store, x->request.key,
+                                 change_kind::truncate, before, state, ctx.now)
+                      : expected<void>{};
+    if (!ok) {
+      state = std::move(before);
+      changed = false;
+      x->result = fail(std::move(ok.error()));
+    }
     if (x->result && !*x->result)
       x->head = *open_log(x->request.key, state, ctx.now);
     x->garbage = changed ? garbage_of(state) : std::vector<log_garbage>{};

@@ -519,8 +519,9 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
   auto whole = blob.data.size() == blob.blob_size;
   auto log = hdr->has(header::flag_log);
   if (log && !whole) {
-    // Whatever happens to a log, its head tells what else there is of it.
-    again(blob_part::all, knowledge::content);
+    // Whatever happens to a log, its head tells what else there is of it. If
+    // that cannot be read, there is no lesser part to be content with.
+    again(blob_part::all, knowledge::existence);
     return {};
   }
   if (s.loading_part == blob_part::header) {
