@@ -35,6 +35,8 @@ void change_reporter::changed(const committed_change& x, uint64_t batch) {
   });
   if (!found)
     return;
+  if (events_.empty())
+    events_.reserve(last_size_);
   auto& event = events_.emplace_back();
   event.key = x.key;
   event.kind = shown_kind(x.kind, x.after);
@@ -60,6 +62,7 @@ void change_reporter::changed(const committed_change& x, uint64_t batch) {
 void change_reporter::flush() {
   if (events_.empty())
     return;
+  last_size_ = events_.size();
   auto bytes = std::exchange(bytes_, 0);
   auto events = std::exchange(events_, {});
   auto& backlog = ctx_->backlog();

@@ -56,6 +56,7 @@ private:
   watch_table table_;
   std::vector<change_event> events_;
   size_t bytes_ = 0;
+  size_t last_size_ = 0; ///< of `events_`: the next will be as many
 };
 
 } // namespace larder::internal

@@ -26,7 +26,7 @@ using time_point = watch_hub::time_point;
 /// `period`: what a thousand busy watchers cost the writers stays bounded, as
 /// events gather meanwhile and go out together.
 constexpr auto period = std::chrono::milliseconds{10};
-constexpr size_t pace = 100;
+constexpr size_t pace = 50;
 
 watch_limits limits_of(const store_config& cfg) {
   // A reply must fit into a message.

@@ -22,7 +22,8 @@ uint64_t watch_buffer::push(std::span<const event_ptr> group) {
     unsaid_.add(group.size());
     return dropped + group.size();
   }
-  events_.insert(events_.end(), group.begin(), group.end());
+  for (auto& x : group)
+    events_.push_back(x);
   bytes_ += added;
   return dropped;
 }
