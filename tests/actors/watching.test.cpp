@@ -287,6 +287,84 @@ TEST_CASE("a change whose commit fails is not seen") {
   CHECK(reply.events[1].after == value{3});
 }
 
+TEST_CASE("a transaction is seen as one, with all it did") {
+  watched_world world;
+  world.spawn(make_memory(), [](store_config& cfg) { cfg.key_actors = 3; });
+  REQUIRE(world.call(put("from", 10)));
+  auto id = world.begin(with_values(everything()));
+  auto one = world.begin(on_key("to-1"));
+  REQUIRE(world.call(put("from", 20)));
+  transact_request req;
+  req.then_operations.push_back(update("from", "dec"));
+  req.then_operations.push_back(update("from", "dec"));
+  for (auto i = 0; i < 5; ++i)
+    req.then_operations.push_back(put("to-" + std::to_string(i), i));
+  req.then_operations.push_back(get("from"));
+  auto transfer = world.ask(req);
+  world.run_without(writer);
+  auto late = world.ask(put("from", 30));
+  world.run();
+  CHECK(transfer.take());
+  CHECK(late.take());
+  auto reply = world.call([&] {
+    auto result = fetching(id);
+    result.limit = 2;
+    return result;
+  }());
+  REQUIRE(reply);
+  REQUIRE(reply->events.size() == 1);
+  CHECK(reply->events[0].after == value{20});
+  // Not split, though fewer were asked for.
+  auto batch = world.call([&] {
+    auto result = fetching(id);
+    result.limit = 2;
+    return result;
+  }());
+  REQUIRE(batch->events.size() == 6);
+  for (auto& event : batch->events) {
+    CHECK(event.batch != 0);
+    CHECK(event.batch == batch->events[0].batch);
+    auto source = event.key == value{"from"};
+    CHECK(event.combined == (source ? 2U : 1U));
+    CHECK(event.kind == (source ? change_kind::update : change_kind::put));
+    if (source) {
+      CHECK(event.before == value{20});
+      CHECK(event.after == value{18});
+    }
+  }
+  auto last = world.fetch(id);
+  REQUIRE(last.events.size() == 1);
+  CHECK(last.events[0].before == value{18});
+  CHECK(last.events[0].batch == 0);
+  CHECK(seen_of(world.fetch(one)) == all{{"to-1", change_kind::put}});
+}
+
+TEST_CASE("a transaction that fails is not seen") {
+  failing_engine faulty;
+  watched_world world;
+  world.spawn(faulty.engine, [](store_config& cfg) {
+    cfg.key_actors = 3;
+    cfg.validators.push_back(
+      {"rule", "never", [](const proposed_change&) -> expected<void> {
+         return fail(errc::refused, "no");
+       }});
+  });
+  auto id = world.begin(everything());
+  transact_request req;
+  for (auto key : {"a", "b", "c"})
+    req.then_operations.push_back(put(key, 1));
+  faulty.failing = true;
+  CHECK_FALSE(world.call(req));
+  faulty.failing = false;
+  auto refused = req;
+  refused.then_operations.push_back(put("never", 1));
+  CHECK(code_of(world.call(refused)) == errc::refused);
+  CHECK(world.fetch(id).events.empty());
+  CHECK(code_of(world.call(get("a"))) == errc::not_found);
+  REQUIRE(world.call(req));
+  CHECK(world.fetch(id).events.size() == 3);
+}
+
 TEST_CASE("watches see the keys that they are for") {
   watched_world world;
   world.spawn(make_memory(), [](store_config& cfg) { cfg.key_actors = 3; });

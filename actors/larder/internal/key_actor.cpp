@@ -5,7 +5,6 @@
 
 #include "larder/internal/batch.hpp"
 #include "larder/internal/batch_handler.hpp"
-#include "larder/internal/change_reporter.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/requests.hpp"
 #include "larder/key.hpp"
@@ -27,7 +26,6 @@ struct key_actor_state : key_actor_parts {
 
   std::vector<caf::actor> readers;
   size_t next_reader = 0;
-  std::unique_ptr<change_reporter> reporter;
   std::optional<batch_handler> batches;
   bool flushing = false;
   bool closing = false;

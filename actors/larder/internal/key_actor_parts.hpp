@@ -6,6 +6,7 @@
 #pragma once
 
 #include "larder/actor_types.hpp"
+#include "larder/internal/change_reporter.hpp"
 #include "larder/internal/context.hpp"
 #include "larder/internal/log_service.hpp"
 #include "larder/internal/shard.hpp"
@@ -22,6 +23,7 @@ struct key_actor_parts {
   actor_statistics* stats = nullptr;
   std::unique_ptr<log_service> logs; // outlives the operations in `keys`
   std::unique_ptr<shard> keys;
+  std::unique_ptr<change_reporter> reporter;
   caf::actor writer;
 
   /// The place of this key actor among its peers, all key actors.

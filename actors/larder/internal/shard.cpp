@@ -405,8 +405,6 @@ std::vector<held_key> shard::take_held() {
 void shard::release(const value& key, std::optional<entry> state) {
   auto& s = *slots_.at(key);
   if (state) {
-    if (listener_ && (s.durable.present || state->present))
-      listener_({s.key, s.holder->kind(), s.durable, *state, 1});
     s.known = knowledge::content;
     s.damage.reset();
     s.durable = std::move(*state);

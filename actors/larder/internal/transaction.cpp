@@ -187,6 +187,7 @@ expected<transact_result> transaction::run(const transact_operation& what,
         return fail(std::move(res.error()));
       if (changed) {
         key.changed = true;
+        ++key.changes;
         key.kind = traits<Operation>::change;
       }
       return transact_result{std::move(*res)};
@@ -200,6 +201,7 @@ expected<transact_reply> transaction::evaluate(store_context& ctx,
   for (auto& x : keys_) {
     x.after = x.before;
     x.changed = false;
+    x.changes = 0;
   }
   auto give_up = [this](error err) {
     for (auto& x : keys_)

@@ -44,6 +44,9 @@ struct transaction_key {
   entry after;
   bool changed = false;
 
+  /// How many operations have changed it.
+  size_t changes = 0;
+
   /// The last operation that changed it.
   change_kind kind = change_kind::put;
 

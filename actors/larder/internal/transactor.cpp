@@ -133,8 +133,11 @@ void transactor::begin(transaction_ptr what,
 void transactor::pass_to(size_t owner, const transaction_ptr& what) {
   if (owner == parts_.index)
     join(what);
-  else
+  else {
+    // Who commits reports changes of the keys that are held here.
+    parts_.reporter->flush();
     detail::send(parts_.self, parts_.peers[owner], join_transaction{what});
+  }
 }
 
 void transactor::join(const transaction_ptr& what) {
@@ -270,8 +273,10 @@ void transactor::committed(const transaction_ptr& what,
       parts_.ctx->changes().add(x.key);
     }
   auto& outcome = outcome_of_group(outcomes);
-  if (outcome)
+  if (outcome) {
+    report(*what);
     return conclude(what, verdict::changed, std::move(what->result));
+  }
   auto& err = outcome.error();
   if (err != errc::precondition_failed && err != errc::conflict)
     return conclude(what, verdict::in_doubt,
@@ -283,6 +288,18 @@ void transactor::committed(const transaction_ptr& what,
            fail(errc::conflict, "other writers won "
                                   + std::to_string(max_attempts)
                                   + " times in a row"));
+}
+
+/// Tells watchers what has changed, before anybody can change it again.
+void transactor::report(transaction& what) {
+  if (!parts_.reporter->active())
+    return;
+  auto batch = what.keys().size() > 1 ? parts_.ctx->new_group() : 0;
+  for (auto& x : what.keys())
+    if (x.must_commit())
+      parts_.reporter->changed({x.key, x.kind, x.before, x.after, x.changes},
+                               batch);
+  parts_.reporter->flush();
 }
 
 // -- the end ------------------------------------------------------------------

@@ -99,6 +99,7 @@ private:
   void commit_all(const transaction_ptr& what, std::vector<mutation> items);
   void committed(const transaction_ptr& what,
                  std::span<commit_outcome> outcomes);
+  void report(transaction& what);
   void conclude(const transaction_ptr& what, verdict end,
                 expected<transact_reply> result);
   void release(hold& x);
