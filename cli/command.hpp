@@ -119,6 +119,7 @@ constexpr size_t any_number = static_cast<size_t>(-1);
 
 std::vector<command> administration_commands();
 std::vector<command> backup_commands();
+std::vector<command> batch_commands();
 std::vector<command> binary_commands();
 std::vector<command> export_commands();
 

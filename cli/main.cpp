@@ -18,6 +18,7 @@ std::vector<command> all_commands() {
   };
   add(value_commands());
   add(binary_commands());
+  add(batch_commands());
   add(listing_commands());
   add(sweeping_commands());
   add(import_commands());

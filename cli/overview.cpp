@@ -63,7 +63,9 @@ std::string synopsis(const command& cmd) {
     auto text = opt.name;
     if (!opt.value_name.empty())
       text += " " + opt.value_name;
-    res += opt.required ? " " + text : " [" + text + "]";
+    if (!res.empty())
+      res += ' ';
+    res += opt.required ? text : "[" + text + "]";
   }
   return res;
 }

@@ -59,7 +59,8 @@ class Manual(Generated):
             self.assertIsNotNone(section, command)
             for flag in self.flags(command):
                 self.assertIn(flag, section[1], command)
-            self.assertIn(f"\n  larder {command}", "\n" + plain, command)
+            self.assertRegex(
+                section[1], rf"(?ms)^Examples:.*larder [^\n]*\b{command}\b")
         for flag in ["--store", "--json", "--edn", "--help", "--version"]:
             self.assertIn(f".TP\n{flag}", plain)
 

@@ -19,6 +19,9 @@ def examples(block):
     """Splits a block into commands and what they are to print."""
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, output = part.partition("\n")
+        while output.startswith("> "):
+            line, _, output = output.partition("\n")
+            command += "\n" + line.removeprefix("> ")
         yield command, output
 
 

@@ -11,7 +11,8 @@ COMMANDS = [
     "put", "get", "update", "erase", "exists", "meta", "write", "read", "keys",
     "verify", "import", "export", "create", "destroy", "info", "stats", "serve",
     "keyring new", "keyring add", "keyring list", "keyring primary",
-    "keyring retire", "sweep", "generate",
+    "keyring retire", "sweep", "generate", "mget", "mput",
+    "merase", "txn",
 ]
 
 
