@@ -129,9 +129,11 @@ std::vector<command> generating_commands(std::vector<command> others);
 std::vector<command> import_commands();
 std::vector<command> keyring_commands();
 std::vector<command> listing_commands();
+std::vector<command> log_commands();
 std::vector<command> serving_commands();
 std::vector<command> statistics_commands();
 std::vector<command> sweeping_commands();
 std::vector<command> value_commands();
+std::vector<command> watching_commands();
 
 } // namespace larder::cli

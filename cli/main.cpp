@@ -19,6 +19,7 @@ std::vector<command> all_commands() {
   add(value_commands());
   add(binary_commands());
   add(batch_commands());
+  add(log_commands());
   add(listing_commands());
   add(sweeping_commands());
   add(import_commands());
@@ -27,6 +28,7 @@ std::vector<command> all_commands() {
   add(administration_commands());
   add(statistics_commands());
   add(serving_commands());
+  add(watching_commands());
   add(keyring_commands());
   add(generating_commands(res));
   return res;

@@ -12,7 +12,7 @@ COMMANDS = [
     "verify", "import", "export", "create", "destroy", "info", "stats", "serve",
     "keyring new", "keyring add", "keyring list", "keyring primary",
     "keyring retire", "sweep", "generate", "mget", "mput",
-    "merase", "txn",
+    "merase", "txn", "append", "log", "truncate", "watch",
 ]
 
 
