@@ -8,7 +8,8 @@ import re
 import subprocess
 import unittest
 
-from support import LARDER, TIMEOUT, LarderTest
+from completion_test import Generated
+from support import LARDER, TIMEOUT
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "cli.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -30,7 +31,7 @@ def pattern(output):
     return ".+".join(re.escape(part) for part in output.split("…"))
 
 
-class Examples(LarderTest):
+class Examples(Generated):
 
     def run_block(self, commands):
         """Runs commands in one shell and returns what each of them prints."""
@@ -56,13 +57,14 @@ class Examples(LarderTest):
                 with self.subTest(command):
                     self.assertRegex(text, rf"\A{pattern(output)}\Z")
 
-    def test_every_command_has_a_place_on_the_page(self):
+    def test_every_command_and_option_has_a_place_on_the_page(self):
         page = PAGE.read_text()
-        commands = self.larder("--help").partition("Commands:")[2]
-        listed = re.findall(r"(?m)^  ([a-z]+) {2,}[A-Z]", commands)
-        self.assertGreater(len(listed), 15)
-        for command in listed:
-            self.assertIn(f"larder {command}", page)
+        commands = self.commands()
+        self.assertGreater(len(commands), 15)
+        for command in commands:
+            self.assertIn(f"larder {command.split()[0]}", page)
+            for flag in self.flags(command):
+                self.assertIn(flag, page, command)
 
 
 if __name__ == "__main__":
