@@ -292,7 +292,7 @@ void shard::log_overload() {
   auto& log = ctx_->log();
   auto now = ctx_->now();
   if (!log.on()
-      || (next_overload_log_ > now && now > next_overload_log_ - 1000))
+      || (next_overload_log_ > now && now >= next_overload_log_ - 1000))
     return;
   next_overload_log_ = now + 1000;
   log.write(log_level::warning, "overloaded",
