@@ -19,6 +19,12 @@ namespace larder {
 /// together: those of a group, or a single one.
 template <class F>
 void for_each_group(std::span<const mutation> batch, F f) {
+  if (batch.size() == 1) {
+    // The everyday case, worth no memory.
+    size_t only = 0;
+    f(std::span<const size_t>{&only, 1});
+    return;
+  }
   std::vector<size_t> order(batch.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t x, size_t y) {

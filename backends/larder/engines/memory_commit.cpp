@@ -6,6 +6,8 @@
 #include "larder/detail/blob_part.hpp"
 #include "larder/groups.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -280,7 +282,7 @@ private:
 
   memory_store& store_;
   std::span<mutation> batch_;
-  std::vector<change> changes_;
+  boost::container::small_vector<change, 2> changes_;
 };
 
 } // namespace
