@@ -43,7 +43,8 @@ struct watcher_options {
 /// Fetches events for the actor that owns it and calls back in that actor's
 /// context. It goes on by itself when a served store was away: what it can have
 /// missed then is told as a `resync`, and no event comes twice. Owned by the
-/// state of one actor and used by it alone; a handler may destroy it.
+/// state of one actor and used by it alone; a handler may destroy it. An actor
+/// that quits in a handler must do so, or it lives on to fetch again.
 class watcher {
 public:
   /// @param store a store (store.hpp) or a connection to one (remote.hpp)
