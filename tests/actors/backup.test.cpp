@@ -225,7 +225,10 @@ TEST_CASE("a blob that is replaced while it is read is read again") {
   threaded_world world;
   auto memory = make_memory();
   auto engine = std::make_shared<interfering_backend>(memory);
-  blocking_client from{world.system(), world.spawn(on(engine))};
+  auto config = on(engine);
+  // One read after the other, so that the fourth is not the last as well.
+  config.readers = 1;
+  blocking_client from{world.system(), world.spawn(std::move(config))};
   blocking_client to{world.system(), world.spawn("memory:")};
   auto content = mixed_bytes(3'000'000);
   REQUIRE(from.write("a", pieces_of(content)));
