@@ -196,10 +196,18 @@ void connection::greeted(const wire_message& msg) {
 void connection::peer_ended(const caf::actor_addr& peer) {
   if (watched_ == peer)
     watched_ = nullptr;
-  if (gate_ && gate_.address() == peer)
-    lost({errc::unavailable, "the server at " + address_of(options_)
-                               + " has gone; a write may or may not have "
-                                 "happened"});
+  if (!gate_ || gate_.address() != peer)
+    return;
+  if (outcome_) {
+    // Before the first greeting nothing can have been asked for, and the
+    // server's CAF may end a connection that was just begun, as ours does.
+    gate_ = nullptr;
+    connect();
+    return;
+  }
+  lost({errc::unavailable, "the server at " + address_of(options_)
+                             + " has gone; a write may or may not have "
+                               "happened"});
 }
 
 void connection::lost(const error& why) {
