@@ -6,12 +6,12 @@
 
 #pragma once
 
+#include "histories.hpp"
+
 #include "larder/header.hpp"
 #include "larder/value.hpp"
 
-#include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
@@ -96,43 +96,23 @@ public:
   bool run() {
     stack_.push_back({std::vector<size_t>(clients_.size()), std::nullopt});
     while (!stack_.empty()) {
-      auto [position, state] = std::move(stack_.back());
+      auto [at, state] = std::move(stack_.back());
       stack_.pop_back();
-      if (is_end(position))
+      if (is_end(clients_, at))
         return true;
-      if (tried_.emplace(position, state ? state->rev : revision{}).second)
-        extend(position, state);
+      if (tried_.emplace(at, state ? state->rev : revision{}).second)
+        extend(at, state);
     }
     return false;
   }
 
 private:
-  using position = std::vector<size_t>;
-
-  bool is_end(const position& at) const {
-    for (size_t i = 0; i < at.size(); ++i)
-      if (at[i] < clients_[i].size())
-        return false;
-    return true;
-  }
-
   void extend(const position& at, const std::optional<key_state>& state) {
-    // Nothing may go before an operation that had returned before it began.
-    auto bound = std::numeric_limits<uint64_t>::max();
-    for (size_t i = 0; i < at.size(); ++i)
-      if (at[i] < clients_[i].size())
-        bound = std::min(bound, clients_[i][at[i]].returned);
-    for (size_t i = 0; i < at.size(); ++i) {
-      if (at[i] == clients_[i].size())
-        continue;
-      auto& op = clients_[i][at[i]];
+    for_each_next(clients_, at, [&](auto& op, position next) {
       auto next_state = state;
-      if (op.invoked > bound || !happens(op, next_state))
-        continue;
-      auto next = at;
-      ++next[i];
-      stack_.emplace_back(std::move(next), std::move(next_state));
-    }
+      if (happens(op, next_state))
+        stack_.emplace_back(std::move(next), std::move(next_state));
+    });
   }
 
   const std::vector<client_history>& clients_;

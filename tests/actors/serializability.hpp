@@ -6,9 +6,10 @@
 
 #pragma once
 
+#include "histories.hpp"
+
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <set>
 #include <utility>
 #include <vector>
@@ -47,7 +48,7 @@ public:
       stack_.pop_back();
       if (!tried_.insert(now).second)
         continue;
-      if (is_end(now.first))
+      if (is_end(clients_, now.first))
         return true;
       extend(now.first, now.second);
     }
@@ -55,37 +56,18 @@ public:
   }
 
 private:
-  using position = std::vector<size_t>;
-
-  bool is_end(const position& at) const {
-    for (size_t i = 0; i < at.size(); ++i)
-      if (at[i] < clients_[i].size())
-        return false;
-    return true;
-  }
-
   void extend(const position& at, const world_state& state) {
-    // Nothing may go before what had returned before it began.
-    auto bound = std::numeric_limits<uint64_t>::max();
-    for (size_t i = 0; i < at.size(); ++i)
-      if (at[i] < clients_[i].size())
-        bound = std::min(bound, clients_[i][at[i]].returned);
-    for (size_t i = 0; i < at.size(); ++i) {
-      if (at[i] == clients_[i].size())
-        continue;
-      auto& x = clients_[i][at[i]];
+    for_each_next(clients_, at, [&](auto& x, position next) {
       auto fits = std::all_of(x.read.begin(), x.read.end(), [&](auto& seen) {
         return state[seen.first] == seen.second;
       });
-      if (x.invoked > bound || !fits)
-        continue;
-      auto next = at;
-      ++next[i];
+      if (!fits)
+        return;
       auto after = state;
       for (auto& [key, content] : x.written)
         after[key] = content;
       stack_.emplace_back(std::move(next), std::move(after));
-    }
+    });
   }
 
   const std::vector<transactions_seen>& clients_;

@@ -13,10 +13,6 @@ value key(std::string_view name) {
   return value::keyword(name);
 }
 
-value codec_name(const codec* x) {
-  return x != nullptr ? x->name() : std::string_view{"none"};
-}
-
 value domain_name(write_domain x) {
   switch (x) {
     case write_domain::process:
@@ -84,6 +80,10 @@ value describe(const store_context& ctx) {
     // Of several processes on one engine, each reports its own changes.
     {key("watching"), key(ctx.shared() ? "own-changes" : "all-changes")},
   });
+}
+
+value codec_name(const codec* x) {
+  return x != nullptr ? x->name() : std::string_view{"none"};
 }
 
 } // namespace larder::internal

@@ -13,4 +13,7 @@ namespace larder::internal {
 /// Returns a map that says what the store is and how it is set up.
 value describe(const store_context& ctx);
 
+/// Returns the name of a codec; "none" for null.
+value codec_name(const codec* x);
+
 } // namespace larder::internal
