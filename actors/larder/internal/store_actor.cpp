@@ -53,29 +53,7 @@ struct store_state {
     return hdl;
   }
 
-  void log_opened() const {
-    auto& log = ctx->log();
-    if (!log.on())
-      return;
-    auto& chain = ctx->config().chain;
-    auto codec_name = [](const codec* x) {
-      return x != nullptr ? x->name() : std::string_view{"none"};
-    };
-    std::vector<log_field> fields{
-      {"store", ctx->name()},
-      {"id", ctx->blobs().store()},
-      {"serializer", codec_name(chain.write_serializer)},
-      {"compressor", codec_name(chain.write_compressor)},
-      {"encryptor", codec_name(chain.write_encryptor)},
-      {"key-actors", ctx->config().key_actors}};
-    auto figures = ctx->engine().figures();
-    for (auto& x : figures)
-      fields.push_back({x.name, x.amount});
-    log.write(log_level::info, "opened", fields);
-  }
-
   void spawn_all() {
-    log_opened();
     auto& sys = self->system();
     auto& cfg = ctx->config();
     auto index = cfg.key_actors;
@@ -332,9 +310,29 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
   };
 }
 
+void log_opened(const store_context& ctx) {
+  auto& log = ctx.log();
+  if (!log.on())
+    return;
+  auto& chain = ctx.config().chain;
+  std::vector<log_field> fields{
+    {"store", ctx.name()},
+    {"id", ctx.blobs().store()},
+    {"serializer", codec_name(chain.write_serializer)},
+    {"compressor", codec_name(chain.write_compressor)},
+    {"encryptor", codec_name(chain.write_encryptor)},
+    {"key-actors", ctx.config().key_actors}};
+  auto figures = ctx.engine().figures();
+  for (auto& x : figures)
+    fields.push_back({x.name, x.amount});
+  log.write(log_level::info, "opened", fields);
+}
+
 } // namespace
 
 caf::actor spawn_store_actor(caf::actor_system& sys, context_ptr ctx) {
+  // Here, so that it comes before all that is said of a store that is spawned.
+  log_opened(*ctx);
   return sys.spawn(store, std::move(ctx));
 }
 
