@@ -20,6 +20,15 @@ auto has_scheme(const std::string& scheme) {
 backend_registry::backend_registry() {
   engines_.push_back(detail::make_memory_engine());
   engines_.push_back(detail::make_file_engine());
+#ifdef LARDER_HAS_ROCKSDB
+  engines_.push_back(detail::make_rocksdb_engine());
+#endif
+#ifdef LARDER_HAS_LMDB
+  engines_.push_back(detail::make_lmdb_engine());
+#endif
+#ifdef LARDER_HAS_SQLITE
+  engines_.push_back(detail::make_sqlite_engine());
+#endif
 }
 
 expected<void> backend_registry::add(engine x) {

@@ -15,4 +15,13 @@ engine make_memory_engine();
 /// `file:DIR`.
 engine make_file_engine();
 
+/// `rocksdb:DIR`, if built in.
+engine make_rocksdb_engine();
+
+/// `lmdb:DIR`, if built in.
+engine make_lmdb_engine();
+
+/// `sqlite:FILE`, if built in.
+engine make_sqlite_engine();
+
 } // namespace larder::detail
