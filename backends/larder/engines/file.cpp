@@ -3,6 +3,7 @@
 
 #include "larder/detail/builtin_engines.hpp"
 #include "larder/detail/file/commit.hpp"
+#include "larder/detail/file/identity.hpp"
 #include "larder/detail/file/list.hpp"
 #include "larder/detail/file/read.hpp"
 #include "larder/detail/file/stage.hpp"
@@ -10,7 +11,6 @@
 
 #include <sys/statvfs.h>
 
-#include <filesystem>
 #include <new>
 
 namespace larder::detail {
@@ -138,11 +138,9 @@ private:
 // -- engine -------------------------------------------------------------------
 
 expected<file_config> parse_config(uri x) {
-  if (!x.authority.empty())
-    return fail(errc::invalid_argument,
-                "file: has no host; write file:DIR or file:/DIR");
-  if (x.path.empty())
-    return fail(errc::invalid_argument, "which directory? write file:DIR");
+  auto dir = directory_of(x);
+  if (!dir)
+    return fail(dir.error());
   auto sync = x.take_flag("sync", true);
   if (!sync)
     return fail(sync.error());
@@ -157,14 +155,7 @@ expected<file_config> parse_config(uri x) {
                 "threads must be from 1 to " + std::to_string(max_threads));
   if (auto ok = x.check_all_taken(); !ok)
     return fail(ok.error());
-  std::error_code err;
-  auto dir = std::filesystem::absolute(x.path, err).lexically_normal().string();
-  if (err)
-    return fail(errc::io_error,
-                "cannot find the working directory: " + err.message());
-  while (dir.size() > 1 && dir.ends_with('/'))
-    dir.pop_back();
-  return file_config{std::move(dir), *sync, *shared,
+  return file_config{std::move(*dir), *sync, *shared,
                      static_cast<size_t>(*threads)};
 }
 

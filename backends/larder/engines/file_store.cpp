@@ -1,14 +1,13 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "larder/detail/file/identity.hpp"
 #include "larder/detail/file/stage.hpp"
 #include "larder/detail/file/store.hpp"
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <tuple>
 
 namespace larder::detail {
 
@@ -16,10 +15,7 @@ namespace {
 
 using ops_ptr = std::shared_ptr<file_ops>;
 
-constexpr std::string_view identity_head = "larder file store\nformat ";
-constexpr std::string_view format = "1";
-constexpr std::string_view id_head = "\nid ";
-constexpr size_t max_identity_size = 4096;
+constexpr std::string_view kind = "file";
 
 std::string identity_path(const std::string& dir) {
   return dir + "/" + std::string{identity_file};
@@ -29,54 +25,7 @@ std::string destroyed_path(const std::string& dir) {
   return dir + "/" + std::string{destroyed_file};
 }
 
-expected<bool> path_exists(file_ops& ops, const std::string& path) {
-  struct stat info {};
-  auto err = ops.stat(path, info);
-  if (err == -ENOENT || err == -ENOTDIR)
-    return false;
-  if (err != 0)
-    return fail(io_failure("look at", path, err));
-  return true;
-}
-
 // -- identity -----------------------------------------------------------------
-
-std::string print_identity(const uuid& id) {
-  std::string result{identity_head};
-  result += format;
-  result += id_head;
-  return result + to_string(id) + "\n";
-}
-
-bool is_number(std::string_view str) {
-  return !str.empty() && std::all_of(str.begin(), str.end(), [](char c) {
-    return c >= '0' && c <= '9';
-  });
-}
-
-expected<uuid> parse_identity(std::string_view str, const std::string& path) {
-  auto damaged = fail(errc::corruption, path + " is damaged");
-  if (!str.starts_with(identity_head))
-    return damaged;
-  str.remove_prefix(identity_head.size());
-  auto end = str.find('\n');
-  if (end == std::string_view::npos || !is_number(str.substr(0, end)))
-    return damaged;
-  if (str.substr(0, end) != format)
-    return fail(errc::unsupported, path + " tells of format "
-                                     + std::string{str.substr(0, end)}
-                                     + "; this version of larder knows format "
-                                     + std::string{format});
-  str.remove_prefix(end);
-  if (!str.starts_with(id_head) || !str.ends_with('\n'))
-    return damaged;
-  str.remove_prefix(id_head.size());
-  str.remove_suffix(1);
-  auto id = uuid::parse(str);
-  if (!id)
-    return damaged;
-  return *id;
-}
 
 /// @returns `not_found` if `dir` has no identity
 expected<uuid> read_identity(file_ops& ops, const std::string& dir) {
@@ -96,7 +45,7 @@ expected<uuid> read_identity(file_ops& ops, const std::string& dir) {
   auto content = file.read(0, max_identity_size);
   if (!content)
     return fail(content.error());
-  return parse_identity(as_chars(*content), path);
+  return parse_identity(kind, as_chars(*content), path);
 }
 
 /// Makes `dir` a store.
@@ -105,7 +54,7 @@ expected<void> write_identity(file_ops& ops, const file_config& config,
   staging_file file;
   if (auto ok = file.create(ops, config.dir, identity_file); !ok)
     return ok;
-  if (auto ok = file.handle().write(as_bytes(print_identity(id)), 0); !ok)
+  if (auto ok = file.handle().write(as_bytes(print_identity(kind, id)), 0); !ok)
     return ok;
   if (config.sync) {
     if (auto ok = file.handle().sync(); !ok)
@@ -122,33 +71,6 @@ expected<void> write_identity(file_ops& ops, const file_config& config,
 }
 
 // -- creation -----------------------------------------------------------------
-
-/// Makes a directory and its missing parents, top down. The parent of the
-/// deepest one that exists is synced as well: whoever made that may not have
-/// lived to do it.
-expected<void> make_directories(file_ops& ops, const std::string& dir,
-                                bool sync) {
-  struct stat info {};
-  auto err = ops.stat(dir, info);
-  if (err == 0) {
-    if (!S_ISDIR(info.st_mode))
-      return fail(errc::invalid_argument, dir + " is not a directory");
-    if (sync && dir != "/")
-      // Best effort: one need not be allowed to read what is above.
-      std::ignore = sync_directory(ops, parent_of(dir));
-    return {};
-  }
-  if (err != -ENOENT || dir == "/")
-    return fail(io_failure("look at", dir, err));
-  if (auto ok = make_directories(ops, parent_of(dir), sync); !ok)
-    return ok;
-  err = ops.make_directory(dir);
-  if (err != 0 && err != -EEXIST)
-    return fail(io_failure("create", dir, err));
-  if (sync)
-    return sync_directory(ops, parent_of(dir));
-  return {};
-}
 
 bool is_identity_staging(std::string_view name) {
   return name.starts_with(std::string{identity_file} + ".")
