@@ -15,20 +15,34 @@ auto has_scheme(const std::string& scheme) {
   return [&scheme](const engine& x) { return x.scheme == scheme; };
 }
 
+expected<const engine*> find_in(const std::vector<engine>& engines,
+                                const std::string& scheme) {
+  auto i = std::find_if(engines.begin(), engines.end(), has_scheme(scheme));
+  if (i != engines.end())
+    return &*i;
+  auto message = "no engine for " + scheme + ":; known are";
+  for (auto& x : engines)
+    message += " " + x.scheme + ":";
+  return fail(errc::invalid_argument, std::move(message));
+}
+
 } // namespace
 
-backend_registry::backend_registry() {
-  engines_.push_back(detail::make_memory_engine());
-  engines_.push_back(detail::make_file_engine());
+backend_registry::backend_registry()
+  : engines_(std::make_shared<std::vector<engine>>()) {
+  engines_->push_back(detail::make_memory_engine());
+  engines_->push_back(detail::make_file_engine());
 #ifdef LARDER_HAS_ROCKSDB
-  engines_.push_back(detail::make_rocksdb_engine());
+  engines_->push_back(detail::make_rocksdb_engine());
 #endif
 #ifdef LARDER_HAS_LMDB
-  engines_.push_back(detail::make_lmdb_engine());
+  engines_->push_back(detail::make_lmdb_engine());
 #endif
 #ifdef LARDER_HAS_SQLITE
-  engines_.push_back(detail::make_sqlite_engine());
+  engines_->push_back(detail::make_sqlite_engine());
 #endif
+  engines_->push_back(detail::make_readonly_engine(finder()));
+  engines_->push_back(detail::make_metered_engine(finder()));
 }
 
 expected<void> backend_registry::add(engine x) {
@@ -43,22 +57,28 @@ expected<void> backend_registry::add(engine x) {
     return fail(errc::invalid_argument,
                 "engine " + x.scheme
                   + ": create, open, exists and destroy must all be set");
-  if (std::any_of(engines_.begin(), engines_.end(), has_scheme(x.scheme)))
+  if (std::any_of(engines_->begin(), engines_->end(), has_scheme(x.scheme)))
     return fail(errc::already_exists,
                 "there is already an engine " + x.scheme + ":");
-  engines_.push_back(std::move(x));
+  engines_->push_back(std::move(x));
   return {};
 }
 
 expected<const engine*>
 backend_registry::find(const std::string& scheme) const {
-  auto i = std::find_if(engines_.begin(), engines_.end(), has_scheme(scheme));
-  if (i != engines_.end())
-    return &*i;
-  auto message = "no engine for " + scheme + ":; known are";
-  for (auto& x : engines_)
-    message += " " + x.scheme + ":";
-  return fail(errc::invalid_argument, std::move(message));
+  return find_in(*engines_, scheme);
+}
+
+engine_finder backend_registry::finder() const {
+  // Weak, because the engines that keep a finder are in the table themselves.
+  return [table = std::weak_ptr<const std::vector<engine>>{engines_}](
+           const std::string& scheme) -> expected<engine> {
+    auto engines = table.lock();
+    if (!engines)
+      return fail(errc::closed, "the registry of this engine is gone: keep it "
+                                "for as long as stores are opened");
+    return find_in(*engines, scheme).map([](auto* x) { return *x; });
+  };
 }
 
 } // namespace larder

@@ -41,11 +41,20 @@ struct engine {
   std::function<expected<void>(const uri&)> destroy;
 };
 
-/// Finds engines by scheme. Immutable after set-up.
+/// Finds an engine for engines around engines, such as `readonly:`; answers
+/// like `backend_registry::find`.
+using engine_finder = std::function<expected<engine>(const std::string&)>;
+
+/// Finds engines by scheme. Immutable after set-up. It can be moved, but not be
+/// copied, since engines around engines refer to their registry; one that was
+/// moved from can only be destroyed.
 class backend_registry {
 public:
   /// Knows the engines that larder was built with.
   backend_registry();
+
+  backend_registry(backend_registry&&) noexcept = default;
+  backend_registry& operator=(backend_registry&&) noexcept = default;
 
   /// Adds an engine. Pointers that `find` returned become invalid.
   /// @returns `already_exists` if the scheme is taken, `invalid_argument` if it
@@ -55,12 +64,17 @@ public:
   /// @returns `invalid_argument` that lists the known schemes
   expected<const engine*> find(const std::string& scheme) const;
 
+  /// Returns what engines around engines open others with: all that are in the
+  /// registry when they are looked for, also those added later. Does not keep
+  /// the registry alive: when it is gone, the answer is `closed`.
+  engine_finder finder() const;
+
   const std::vector<engine>& engines() const {
-    return engines_;
+    return *engines_;
   }
 
 private:
-  std::vector<engine> engines_;
+  std::shared_ptr<std::vector<engine>> engines_;
 };
 
 } // namespace larder

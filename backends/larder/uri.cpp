@@ -197,17 +197,51 @@ std::string to_string(const uri& x) {
   return result;
 }
 
+namespace {
+
+/// Redacts a path that is a URI.
+std::string redact_path(const std::string& path) {
+  std::string escaped;
+  escape(escaped, path, path_chars);
+  auto parsed = uri::parse(escaped);
+  if (!parsed)
+    return path;
+  auto clean = redacted(*parsed);
+  return clean == to_string(*parsed) ? path : clean;
+}
+
+/// Redacts the value of an option that is a URI, or meant to be one.
+std::string redact_value(const std::string& str) {
+  auto colon = str.find(':');
+  if (colon == str.npos || !parse_scheme(str.substr(0, colon)))
+    return str;
+  auto parsed = uri::parse(str);
+  if (!parsed)
+    return std::string{redaction};
+  auto clean = redacted(*parsed);
+  return clean == to_string(*parsed) ? str : clean;
+}
+
+} // namespace
+
 std::string redacted(const uri& x) {
   auto copy = x;
+  copy.path = redact_path(x.path);
   if (auto at = x.authority.rfind('@'); at != std::string::npos) {
     auto colon = x.authority.find(':');
     if (colon < at)
       copy.authority.replace(colon + 1, at - colon - 1, redaction);
   }
   for (auto& [name, value] : copy.options)
-    if (looks_secret(name))
-      value = redaction;
+    value = looks_secret(name) ? std::string{redaction} : redact_value(value);
   return to_string(copy);
+}
+
+expected<uri> uri::inner() const {
+  auto result = parse(to_string(*this).substr(scheme.size() + 1));
+  if (!result)
+    return fail(result.error().with_context("the URI behind " + scheme + ":"));
+  return result;
 }
 
 // -- options ------------------------------------------------------------------

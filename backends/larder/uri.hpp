@@ -30,6 +30,11 @@ struct uri {
   ///          quotes no values, so that no password ends up in a log.
   static expected<uri> parse(std::string_view str);
 
+  /// Returns the URI inside: all that follows the scheme, read as a URI. Of
+  /// `readonly:file:DIR?sync=off` it is `file:DIR?sync=off`.
+  /// @returns `invalid_argument` if it is none
+  expected<uri> inner() const;
+
   /// Removes the option `name` and returns its value, or `fallback`.
   std::string take(const std::string& name, std::string fallback = {});
 
@@ -53,7 +58,8 @@ std::string to_string(const uri& x);
 
 /// Prints like `to_string`, with `REDACTED` instead of the password of the
 /// authority and of the values of options whose names speak of a key, password,
-/// passphrase, secret, token or credential.
+/// passphrase, secret, token or credential. URIs inside of URIs (in the path or
+/// as the value of an option) are printed in the same way.
 std::string redacted(const uri& x);
 
 } // namespace larder

@@ -51,6 +51,26 @@ std::vector<engine_figure> backend_wrapper::figures() const {
   return inner_->figures();
 }
 
+// -- readonly_backend ---------------------------------------------------------
+
+capabilities readonly_backend::caps() const {
+  auto result = inner().caps();
+  result.atomic_groups = false;
+  result.staging = false;
+  return result;
+}
+
+std::vector<commit_outcome>
+readonly_backend::commit(std::span<mutation> batch) {
+  return {batch.size(),
+          fail(errc::unsupported, name() + " was opened to be read only")};
+}
+
+expected<std::unique_ptr<staged_blob>> readonly_backend::stage(std::string_view,
+                                                               uint64_t) {
+  return fail(errc::unsupported, name() + " was opened to be read only");
+}
+
 // -- fault_injecting_backend --------------------------------------------------
 
 class fault_injecting_backend::decision {

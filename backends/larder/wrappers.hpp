@@ -42,6 +42,19 @@ private:
   std::shared_ptr<backend> inner_;
 };
 
+/// Refuses everything that would change the store as `unsupported`; what reads
+/// passes. The URI for it is `readonly:URI`.
+class readonly_backend : public backend_wrapper {
+public:
+  using backend_wrapper::backend_wrapper;
+
+  /// Those of the store, without groups and staging.
+  capabilities caps() const override;
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override;
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override;
+};
+
 /// The calls that a wrapper can tell apart; the last two are those of staged
 /// blobs.
 enum class backend_call : uint8_t {

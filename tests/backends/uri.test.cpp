@@ -110,6 +110,35 @@ TEST_CASE("what a URI prints parses to the same URI") {
   });
 }
 
+TEST_CASE("a URI behind a scheme is read with its options") {
+  CHECK(parsed("readonly:file:my%20dir?sync=off").inner()
+        == uri{"file", "", "my dir", {{"sync", "off"}}});
+  CHECK(parsed("a:b:c:?d=e").inner()->inner()
+        == uri{"c", "", "", {{"d", "e"}}});
+  CHECK(parsed("a:pg://me:pw@host:1/db").inner()
+        == uri{"pg", "me:pw@host:1", "/db", {}});
+  CHECK(parsed("a:file:100%25%3F").inner() == uri{"file", "", "100%?", {}});
+  for (auto str : {"a:", "a:dir", "a:/dir", "a://host/b:c", "a:?b=c:"}) {
+    CAPTURE(str);
+    CHECK(parsed(str).inner().error() == errc::invalid_argument);
+  }
+}
+
+TEST_CASE("secrets of URIs inside of URIs are redacted") {
+  CHECK(redacted(parsed("a:pg://me:pw@host/db?x=y&token=t"))
+        == "a:pg://me:REDACTED@host/db?token=REDACTED&x=y");
+  CHECK(redacted(parsed("a:b:pg://me:pw@host")) == "a:b:pg://me:REDACTED@host");
+  CHECK(redacted(parsed("a:x?front=pg://me:pw@host?token=t%26y=z"))
+        == "a:x?front=pg://me:REDACTED@host?token%3dREDACTED%26y%3dz");
+  CHECK(!contains(redacted(parsed("a:x?front=pg://me:pw@host?%2523")), "pw"));
+  CHECK(!contains(redacted(parsed("a:x?front=pg:?pass=pw%23")), "pw"));
+  for (auto str :
+       {"a:file:dir/x?front=memory:&n=127.0.0.1:80", "a:b?file=/x:y%25"}) {
+    CAPTURE(str);
+    CHECK(redacted(parsed(str)) == str);
+  }
+}
+
 TEST_CASE("options can be taken once") {
   auto x = parsed("s:?a=1");
   CHECK(x.take("a", "2") == "1");

@@ -24,4 +24,10 @@ engine make_lmdb_engine();
 /// `sqlite:FILE`, if built in.
 engine make_sqlite_engine();
 
+/// `readonly:URI`.
+engine make_readonly_engine(engine_finder find);
+
+/// `metered:URI`.
+engine make_metered_engine(engine_finder find);
+
 } // namespace larder::detail
