@@ -2,8 +2,9 @@
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
+ROUNDS ?= 1000
 
-.PHONY: run test bench format check-format install sanitize fuzz docs setup clean
+.PHONY: run test bench kill-trials format check-format install sanitize fuzz docs setup clean
 
 run: build/release/.built
 	build/release/examples/tour
@@ -17,6 +18,11 @@ bench: setup
 	cmake --preset bench
 	cmake --build --preset bench -j $(JOBS)
 	scripts/bench build/bench
+
+kill-trials: setup
+	cmake --preset debug
+	cmake --build --preset debug -j $(JOBS) --target larder-kill-trial
+	scripts/kill-trials build/debug $(ROUNDS)
 
 sanitize: setup
 	cmake --preset sanitize

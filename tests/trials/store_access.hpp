@@ -1,0 +1,26 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Creating and opening the stores of a trial by URI.
+
+#pragma once
+
+#include "larder/backend.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace trials {
+
+/// @returns what the engine answered, also of engines that lie
+larder::expected<std::unique_ptr<larder::backend>>
+create_store(const std::string& uri);
+larder::expected<std::unique_ptr<larder::backend>>
+open_store(const std::string& uri);
+larder::expected<bool> store_exists(const std::string& uri);
+
+/// The schemes of those durable engines that are built in.
+std::vector<std::string> durable_engines();
+
+} // namespace trials
