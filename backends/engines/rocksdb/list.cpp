@@ -1,0 +1,144 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "engines/rocksdb/read.hpp"
+
+#include "larder/detail/blob_part.hpp"
+
+#include <rocksdb/iterator.h>
+
+namespace larder::detail {
+
+namespace {
+
+/// A cursor is the last key of the page before, in hexadecimal digits behind a
+/// letter, so that it is never empty.
+expected<std::string> decode_cursor(const list_request& request) {
+  bytes key;
+  std::string_view str = request.after;
+  if (!str.starts_with('k') || !from_hex(str.substr(1), key)
+      || !as_chars(key).starts_with(request.prefix))
+    return fail(errc::invalid_argument,
+                "not a cursor of this listing: \"" + request.after + "\"");
+  return std::string{as_chars(key)};
+}
+
+/// Returns the first key behind all that begin with `prefix`, empty if there
+/// is none.
+std::string end_of(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xFF')
+    prefix.pop_back();
+  if (!prefix.empty())
+    prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+/// Collects the parts of a page in one piece of memory.
+class page_builder {
+public:
+  page_builder(const rocks_database& db, blob_part part)
+    : db_(db), part_(part) {
+    // nop
+  }
+
+  void add(std::string key, bytes_view record) {
+    auto head = blob_head::decode(record);
+    if (!head) {
+      page_.entries.push_back(
+        {std::move(key),
+         fail(errc::corruption, "the database in " + db_.config().dir
+                                  + " is damaged: the head of a blob is "
+                                    "wrong")});
+      return;
+    }
+    auto hdr = header::decode(head->start);
+    if (part_ == blob_part::metadata && hdr
+        && std::min(hdr->value_offset(), head->size) > head->start.size())
+      return add_from_chunks(std::move(key));
+    auto data = slice(head->start, part_);
+    places_.push_back({page_.entries.size(), memory_->size(), data.size()});
+    append(*memory_, data);
+    page_.entries.push_back({std::move(key), blob_view{{}, head->size, {}}});
+  }
+
+  /// Memory does not move any more, so that views can be handed out.
+  list_page finish() {
+    for (auto& x : places_) {
+      auto& view = *page_.entries[x.entry].blob;
+      view.data = bytes_view{*memory_}.subspan(x.offset, x.size);
+      view.owner = memory_;
+    }
+    return std::move(page_);
+  }
+
+  size_t size() const noexcept {
+    return page_.entries.size();
+  }
+
+  const std::string& last_key() const {
+    return page_.entries.back().key;
+  }
+
+  void set_next(std::string cursor) {
+    page_.next = std::move(cursor);
+  }
+
+private:
+  /// Metadata of which nobody told the size when it was written. The blob may
+  /// be another one by now, or gone.
+  void add_from_chunks(std::string key) {
+    read_request request;
+    request.key = key;
+    request.part = part_;
+    auto found = std::move(read_blobs(db_, {&request, 1})[0]);
+    if (!found)
+      page_.entries.push_back({std::move(key), fail(found.error())});
+    else if (*found)
+      page_.entries.push_back({std::move(key), std::move(**found)});
+  }
+
+  struct place {
+    size_t entry;
+    size_t offset;
+    size_t size;
+  };
+
+  const rocks_database& db_;
+  blob_part part_;
+  list_page page_;
+  std::shared_ptr<bytes> memory_ = std::make_shared<bytes>();
+  std::vector<place> places_;
+};
+
+} // namespace
+
+expected<list_page> list_blobs(const rocks_database& db,
+                               const list_request& request) {
+  if (auto ok = check_list_request(request); !ok)
+    return fail(ok.error());
+  auto start = request.prefix;
+  if (!request.after.empty()) {
+    auto last = decode_cursor(request);
+    if (!last)
+      return fail(last.error());
+    start = std::move(*last);
+    start += '\0'; // the next possible key
+  }
+  auto end = end_of(request.prefix);
+  rocksdb::Slice bound{end};
+  rocksdb::ReadOptions options;
+  if (!end.empty())
+    options.iterate_upper_bound = &bound;
+  std::unique_ptr<rocksdb::Iterator> i{
+    db.db().NewIterator(options, db.heads())};
+  page_builder page{db, request.part};
+  for (i->Seek(start); i->Valid() && page.size() < request.limit; i->Next())
+    page.add(i->key().ToString(), to_view(i->value()));
+  if (!i->status().ok())
+    return fail(to_error(i->status(), "cannot list " + db.config().dir));
+  if (i->Valid())
+    page.set_next("k" + to_hex(as_bytes(page.last_key())));
+  return page.finish();
+}
+
+} // namespace larder::detail

@@ -1,0 +1,30 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#pragma once
+
+#include "engines/rocksdb/database.hpp"
+
+#include "larder/backend.hpp"
+
+#include <span>
+#include <vector>
+
+namespace larder::detail {
+
+/// Does what `backend::read` promises: all outcomes are of one moment.
+std::vector<read_outcome> read_blobs(const rocks_database& db,
+                                     std::span<const read_request> requests);
+
+/// Does what `backend::list` promises; a page is of one moment.
+expected<list_page> list_blobs(const rocks_database& db,
+                               const list_request& request);
+
+/// Looks up the heads of `keys` at one moment.
+/// @param out values and statuses, as many as keys
+void get_heads(const rocks_database& db, const rocksdb::Snapshot* snapshot,
+               std::span<const rocksdb::Slice> keys,
+               std::span<rocksdb::PinnableSlice> values,
+               std::span<rocksdb::Status> statuses);
+
+} // namespace larder::detail

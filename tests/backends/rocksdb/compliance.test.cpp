@@ -1,0 +1,54 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/compliance.hpp"
+
+#include "backends/rocksdb/rocks_tools.hpp"
+
+#include <set>
+
+using namespace rocks_tools;
+
+namespace {
+
+void check_complies(const std::map<std::string, std::string>& query) {
+  CAPTURE(query);
+  temp_dir tmp;
+  int counter = 0;
+  compliance_options options;
+  backend_registry registry;
+  options.subject = **registry.find("rocksdb");
+  options.fresh_uri = [&] {
+    return uri{"rocksdb", {}, tmp / std::to_string(++counter), query};
+  };
+  options.describe_medium = [](const uri& x) { return describe(x.path); };
+  options.max_blob_size = size_t{1} << 20;
+  options.rounds = 20;
+  auto results = run_compliance(options);
+  CHECK(describe_violations(results) == "");
+  CHECK(results.size() == compliance_checks().size());
+  std::set<std::string> skipped;
+  for (auto& x : results)
+    if (!x.skipped.empty())
+      skipped.insert(x.check);
+  CHECK(skipped == std::set<std::string>{"oversized-blobs-are-refused"});
+  CHECK(std::filesystem::is_empty(tmp.path()));
+}
+
+} // namespace
+
+TEST_CASE("the rocksdb engine passes the compliance suite with sync") {
+  check_complies({});
+}
+
+TEST_CASE("the rocksdb engine passes the compliance suite without sync") {
+  check_complies({{"sync", "off"}});
+}
+
+TEST_CASE("the rocksdb engine passes the compliance suite when it compresses") {
+  check_complies({{"compression", "zstd"},
+                  {"sync", "off"},
+                  {"write-buffer", "1048576"},
+                  {"cache", "1048576"},
+                  {"max-open-files", "16"}});
+}
