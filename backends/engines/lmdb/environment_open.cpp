@@ -1,0 +1,238 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "environment.hpp"
+#include "failure.hpp"
+#include "layout.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <condition_variable>
+#include <map>
+
+namespace larder::detail {
+
+namespace {
+
+/// Size of a new data file, and of its map.
+constexpr size_t initial_size = size_t{1} << 20;
+
+// -- environments of this process ---------------------------------------------
+
+/// A data file; process ids tell those of a forked child from its parent's.
+struct file_id {
+  dev_t device;
+  ino_t inode;
+  pid_t process;
+
+  friend auto operator<=>(const file_id&, const file_id&) = default;
+};
+
+/// All environments that are open in this process.
+struct open_files {
+  std::mutex mutex;
+  std::condition_variable closed;
+  std::map<file_id, std::weak_ptr<lmdb_environment>> files;
+
+  static open_files& instance() {
+    // Never destroyed: a store may be closed after main has returned.
+    static auto* result = new open_files;
+    return *result;
+  }
+};
+
+// -- the first pages ----------------------------------------------------------
+
+/// The start of a page with the facts on the file, as LMDB 0.9 writes it; see
+/// MDB_page and MDB_meta in its source. Numbers are in the machine's order.
+struct meta_page {
+  uint64_t number;
+  uint16_t pad;
+  uint16_t flags;
+  uint32_t unused;
+  uint32_t magic;
+  uint32_t version;
+  uint64_t address;
+  uint64_t map_size;
+  uint32_t page_size;
+};
+
+constexpr uint32_t lmdb_magic = 0xBEEFC0DE;
+
+tl::unexpected<error> truncated(const std::string& path, uint64_t size) {
+  return fail(errc::corruption, path + " has been cut off: it has only "
+                                  + std::to_string(size) + " bytes");
+}
+
+/// LMDB trusts the size of pages that a file tells; a wrong one is deadly.
+expected<void> check_first_page(file_ops& ops, const std::string& path,
+                                uint64_t size) {
+  file_handle handle;
+  if (auto err = handle.open(ops, path, O_RDONLY); err != 0)
+    return fail(io_failure("open", path, err));
+  auto start = handle.read(0, sizeof(meta_page));
+  if (!start)
+    return fail(start.error());
+  if (start->size() < sizeof(meta_page))
+    return truncated(path, size);
+  meta_page meta{};
+  std::memcpy(&meta, start->data(), sizeof(meta));
+  if (meta.magic != lmdb_magic)
+    return fail(errc::corruption,
+                path + " is no LMDB file, or its first page is damaged");
+  if (!std::has_single_bit(meta.page_size) || meta.page_size < 512
+      || meta.page_size > (1u << 16))
+    return fail(errc::corruption, "the first page of " + path + " is damaged");
+  if (size < 2 * uint64_t{meta.page_size})
+    return truncated(path, size);
+  return {};
+}
+
+} // namespace
+
+// -- opening ------------------------------------------------------------------
+
+expected<void> lmdb_environment::check_size() {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  int fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  struct stat found {};
+  if (::fstat(fd, &found) != 0)
+    return fail(failure("look at", errno));
+  auto size = static_cast<uint64_t>(found.st_size);
+  if (info.me_last_pgno >= size / stat.ms_psize)
+    return truncated(path_, size);
+  return {};
+}
+
+expected<void> lmdb_environment::check_identity() {
+  auto reader = begin_read();
+  if (!reader)
+    return fail(reader.error());
+  auto key = lmdb_identity::key();
+  auto name = key.val();
+  MDB_val data{};
+  auto rc = mdb_get(reader->txn(), dbi, &name, &data);
+  if (rc == MDB_NOTFOUND)
+    return fail(errc::invalid_argument,
+                path_ + " is an LMDB file of another program, not a store");
+  if (rc != 0)
+    return fail(failure("read", rc));
+  auto content = lmdb_bytes(data);
+  if (content.empty())
+    return fail(failure("read", MDB_CORRUPTED));
+  if (content[0] != std::byte{lmdb_identity::format})
+    return fail(errc::unsupported,
+                path_ + " has format "
+                  + std::to_string(std::to_integer<int>(content[0]))
+                  + "; this version of larder knows format "
+                  + std::to_string(lmdb_identity::format));
+  if (content.size() != 1 + id_.data.size())
+    return fail(failure("read", MDB_CORRUPTED));
+  std::copy(content.begin() + 1, content.end(), id_.data.begin());
+  return {};
+}
+
+expected<std::shared_ptr<lmdb_environment>>
+lmdb_environment::open(const std::string& dir, std::shared_ptr<file_ops> ops) {
+  auto path = dir + "/" + std::string{file};
+  auto look = [&]() -> expected<struct stat> {
+    struct stat result {};
+    auto err = ops->stat(path, result);
+    if (err == -ENOENT || err == -ENOTDIR)
+      return fail(errc::not_found, "there is no store in " + dir);
+    if (err != 0)
+      return fail(io_failure("look at", path, err));
+    return result;
+  };
+  // Looked at before anything is made: a refusal leaves no trace.
+  if (auto there = look(); !there)
+    return fail(there.error());
+  auto lock = lmdb_lock::acquire(ops, dir, lock_kind::shared);
+  if (!lock)
+    return fail(lock.error());
+  auto info = look();
+  if (!info)
+    return fail(info.error());
+  file_id id{info->st_dev, info->st_ino, ::getpid()};
+  auto& [mutex, closed, files] = open_files::instance();
+  std::unique_lock guard{mutex};
+  // One that nobody has any more, but that is not closed yet, is awaited.
+  for (auto i = files.find(id); i != files.end(); i = files.find(id)) {
+    if (auto result = i->second.lock())
+      return result;
+    closed.wait(guard);
+  }
+  auto size = static_cast<uint64_t>(info->st_size);
+  if (auto ok = check_first_page(*ops, path, size); !ok)
+    return fail(ok.error());
+  auto close = [id](lmdb_environment* x) {
+    auto& all = open_files::instance();
+    std::lock_guard closing{all.mutex};
+    delete x;
+    all.files.erase(id);
+    all.closed.notify_all();
+  };
+  std::unique_ptr<lmdb_environment> env{
+    new lmdb_environment{path, std::move(*lock)}};
+  if (auto ok = env->open_env(); !ok)
+    return fail(ok.error());
+  if (auto ok = env->check_size(); !ok)
+    return fail(ok.error());
+  if (auto ok = env->check_identity(); !ok)
+    return fail(ok.error());
+  env->free_dead_readers();
+  std::shared_ptr<lmdb_environment> result{env.release(), close};
+  files.emplace(id, result);
+  return result;
+}
+
+// -- making -------------------------------------------------------------------
+
+expected<void> lmdb_environment::make(const std::string& path, const uuid& id,
+                                      file_ops& ops) {
+  std::unique_ptr<MDB_env, decltype(&mdb_env_close)> env{nullptr,
+                                                         &mdb_env_close};
+  MDB_env* raw = nullptr;
+  auto rc = mdb_env_create(&raw);
+  env.reset(raw);
+  if (rc == 0)
+    rc = mdb_env_set_mapsize(raw, initial_size);
+  if (rc == 0)
+    rc = mdb_env_open(raw, path.c_str(), MDB_NOSUBDIR | MDB_NOSYNC, 0666);
+  MDB_txn* txn = nullptr;
+  if (rc == 0)
+    rc = mdb_txn_begin(raw, nullptr, 0, &txn);
+  auto handle = dbi;
+  if (rc == 0)
+    rc = mdb_dbi_open(txn, nullptr, 0, &handle);
+  if (rc == 0) {
+    auto key = lmdb_identity::key();
+    auto name = key.val();
+    auto content = lmdb_identity::print(id);
+    MDB_val data{content.size(), content.data()};
+    rc = mdb_put(txn, dbi, &name, &data, 0);
+  }
+  if (rc == 0)
+    rc = mdb_txn_commit(txn);
+  else if (txn != nullptr)
+    mdb_txn_abort(txn);
+  env.reset();
+  if (rc != 0)
+    return fail(lmdb_failure("make", path, rc));
+  if (::truncate(path.c_str(), initial_size) != 0)
+    return fail(lmdb_failure("extend", path, errno));
+  file_handle handle_of_file;
+  if (auto err = handle_of_file.open(ops, path, O_RDWR); err != 0)
+    return fail(io_failure("open", path, err));
+  return handle_of_file.sync();
+}
+
+} // namespace larder::detail

@@ -1,0 +1,182 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "commit.hpp"
+#include "read.hpp"
+#include "stage.hpp"
+#include "store.hpp"
+
+#include "larder/detail/builtin_engines.hpp"
+
+#include <filesystem>
+#include <new>
+
+namespace larder::detail {
+
+namespace {
+
+struct lmdb_config {
+  std::string dir;
+  lmdb_write_options options;
+};
+
+error out_of_memory() {
+  return {errc::limit_exceeded, "out of memory"};
+}
+
+class lmdb_backend : public backend {
+public:
+  lmdb_backend(std::shared_ptr<lmdb_environment> env, lmdb_config config)
+    : env_(std::move(env)),
+      config_(std::move(config)),
+      committer_(env_, config_.options) {
+    // nop
+  }
+
+  capabilities caps() const override {
+    capabilities result;
+    result.atomic_groups = true;
+    result.ordered_listing = true;
+    result.partial_reads = true;
+    result.durable = config_.options.sync;
+    result.concurrent_commits = true;
+    result.staging = true;
+    result.domain = write_domain::machine;
+    result.max_key_size = lmdb_max_key_size;
+    return result;
+  }
+
+  const uuid& id() const override {
+    return env_->id();
+  }
+
+  std::string name() const override {
+    return to_string(uri{"lmdb", {}, config_.dir, {}});
+  }
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    if (batch.empty())
+      return {};
+    return committer_.commit(batch);
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    if (requests.empty())
+      return {};
+    auto reader = env_->begin_read();
+    if (!reader)
+      return {requests.size(), fail(reader.error())};
+    std::vector<read_outcome> result;
+    result.reserve(requests.size());
+    for (auto& x : requests)
+      result.push_back(read_one(reader->txn(), x));
+    return result;
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    try {
+      return lmdb_list(*env_, request);
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
+  }
+
+  expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
+                                               uint64_t prefix_size) override {
+    if (auto ok = lmdb_check_key(key); !ok)
+      return fail(ok.error());
+    try {
+      return std::make_unique<lmdb_staged_blob>(env_, config_.options, key,
+                                                prefix_size);
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
+  }
+
+  std::vector<engine_figure> figures() const override {
+    return env_->figures();
+  }
+
+private:
+  read_outcome read_one(MDB_txn* txn, const read_request& request) const {
+    try {
+      return lmdb_read(*env_, txn, request);
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
+  }
+
+  std::shared_ptr<lmdb_environment> env_;
+  lmdb_config config_;
+  lmdb_committer committer_;
+};
+
+// -- engine -------------------------------------------------------------------
+
+expected<lmdb_config> parse_config(uri x) {
+  if (!x.authority.empty())
+    return fail(errc::invalid_argument,
+                "lmdb: has no host; write lmdb:DIR or lmdb:/DIR");
+  if (x.path.empty())
+    return fail(errc::invalid_argument, "which directory? write lmdb:DIR");
+  auto sync = x.take_flag("sync", true);
+  if (!sync)
+    return fail(sync.error());
+  auto max_size = x.take_number("max-size", 0);
+  if (!max_size)
+    return fail(max_size.error());
+  if (auto ok = x.check_all_taken(); !ok)
+    return fail(ok.error());
+  std::error_code err;
+  auto dir = std::filesystem::absolute(x.path, err).lexically_normal().string();
+  if (err)
+    return fail(errc::io_error,
+                "cannot find the working directory: " + err.message());
+  while (dir.size() > 1 && dir.ends_with('/'))
+    dir.pop_back();
+  return lmdb_config{std::move(dir), {*sync, *max_size}};
+}
+
+expected<std::unique_ptr<backend>> open_store(lmdb_config config) {
+  auto env = lmdb_environment::open(config.dir, std::make_shared<file_ops>());
+  if (!env)
+    return fail(env.error());
+  return std::make_unique<lmdb_backend>(std::move(*env), std::move(config));
+}
+
+/// Makes a function of the engine from one that takes a configuration.
+template <class F>
+auto with_config(F f) {
+  return [f](const uri& x) -> decltype(f(std::declval<lmdb_config>())) {
+    auto config = parse_config(x);
+    if (!config)
+      return fail(config.error());
+    return f(std::move(*config));
+  };
+}
+
+} // namespace
+
+engine make_lmdb_engine() {
+  return {
+    "lmdb",
+    "lmdb:DIR, a memory-mapped tree in one file; options: sync=on|off, "
+    "max-size=BYTES",
+    with_config([](lmdb_config config) -> expected<std::unique_ptr<backend>> {
+      auto ops = std::make_shared<file_ops>();
+      if (auto ok = create_lmdb_store(config.dir, ops); !ok)
+        return fail(ok.error());
+      return open_store(std::move(config));
+    }),
+    with_config(open_store),
+    with_config([](lmdb_config config) {
+      file_ops ops;
+      return lmdb_store_exists(config.dir, ops);
+    }),
+    with_config([](lmdb_config config) {
+      return destroy_lmdb_store(config.dir, std::make_shared<file_ops>());
+    })};
+}
+
+} // namespace larder::detail

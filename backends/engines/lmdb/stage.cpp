@@ -1,0 +1,205 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "stage.hpp"
+
+#include "content.hpp"
+#include "tree.hpp"
+
+#include <cerrno>
+#include <limits>
+#include <new>
+#include <tuple>
+
+namespace larder::detail {
+
+namespace {
+
+constexpr auto dbi = lmdb_environment::dbi;
+
+/// How much is written at once, with one sync.
+constexpr size_t flush_size = 16 * lmdb_chunk_size;
+
+/// No header and metadata take more: the size of the latter has 32 bits.
+constexpr uint64_t max_prefix_size = header::max_size
+                                     + std::numeric_limits<uint32_t>::max();
+
+int put_stage(MDB_txn* txn, uint64_t generation, uint64_t owner) {
+  auto key = lmdb_stage_key(generation);
+  auto name = key.val();
+  std::array<std::byte, sizeof(owner)> content{};
+  store_big_endian(content.data(), owner);
+  MDB_val data{content.size(), content.data()};
+  return mdb_put(txn, dbi, &name, &data, MDB_NOOVERWRITE);
+}
+
+int remove_stage(MDB_txn* txn, uint64_t generation) {
+  auto key = lmdb_stage_key(generation);
+  auto name = key.val();
+  return mdb_del(txn, dbi, &name, nullptr);
+}
+
+int remove_staged(MDB_txn* txn, uint64_t generation) {
+  auto rc = remove_stage(txn, generation);
+  return rc == 0 ? lmdb_remove_chunks(txn, generation) : rc;
+}
+
+} // namespace
+
+lmdb_staged_blob::lmdb_staged_blob(std::shared_ptr<lmdb_environment> env,
+                                   lmdb_write_options options,
+                                   std::string_view key, uint64_t prefix_size)
+  : env_(std::move(env)),
+    options_(options),
+    key_(key),
+    prefix_size_(prefix_size),
+    has_prefix_(prefix_size == 0) {
+  options_.size_hint = 2 * flush_size;
+  env_->stages.fetch_add(1, std::memory_order_relaxed);
+}
+
+lmdb_staged_blob::~lmdb_staged_blob() {
+  discard();
+  env_->stages.fetch_sub(1, std::memory_order_relaxed);
+}
+
+expected<void> lmdb_staged_blob::check_open() const {
+  if (finished_)
+    return fail(errc::invalid_argument,
+                "the blob is committed already, or a write of it failed");
+  return {};
+}
+
+expected<void> lmdb_staged_blob::append(bytes_view data) {
+  if (auto ok = check_open(); !ok)
+    return ok;
+  try {
+    while (!data.empty()) {
+      auto piece
+        = data.first(std::min(data.size(), flush_size - buffer_.size()));
+      larder::append(buffer_, piece);
+      data = data.subspan(piece.size());
+      if (buffer_.size() < flush_size)
+        continue;
+      if (auto ok = flush(); !ok) {
+        finished_ = true;
+        return ok;
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    finished_ = true;
+    return fail(errc::limit_exceeded, "out of memory");
+  }
+  return {};
+}
+
+expected<void> lmdb_staged_blob::flush() {
+  auto generation = generation_;
+  auto ok = env_->write(options_, [&](MDB_txn* txn) {
+    auto rc = 0;
+    if (generation_ == 0) {
+      auto owner = env_->owner();
+      if (owner == 0)
+        return ENOLCK;
+      rc = lmdb_next_generation(txn, generation);
+      if (rc == 0)
+        rc = put_stage(txn, generation, owner);
+    }
+    return rc == 0 ? lmdb_put_chunks(txn, generation, chunks_, buffer_) : rc;
+  });
+  if (!ok)
+    return ok;
+  generation_ = generation;
+  chunks_ += flush_size / lmdb_chunk_size;
+  buffer_.clear();
+  return {};
+}
+
+expected<void> lmdb_staged_blob::set_prefix(bytes_view data) {
+  if (auto ok = check_open(); !ok)
+    return ok;
+  if (data.size() != prefix_size_)
+    return fail(errc::invalid_argument,
+                "the prefix has " + std::to_string(data.size())
+                  + " bytes, announced were " + std::to_string(prefix_size_));
+  try {
+    prefix_ = to_bytes(data);
+  } catch (const std::bad_alloc&) {
+    return fail(errc::limit_exceeded, "out of memory");
+  }
+  has_prefix_ = true;
+  return {};
+}
+
+expected<void> lmdb_staged_blob::check_complete(const lmdb_environment& env,
+                                                const std::string& key) const {
+  if (auto ok = check_open(); !ok)
+    return ok;
+  if (&env != env_.get() || key != key_)
+    return fail(errc::invalid_argument,
+                "the blob was staged for another key or store");
+  if (!has_prefix_)
+    return fail(errc::invalid_argument, "the prefix was not filled in");
+  return {};
+}
+
+int lmdb_staged_blob::put(MDB_txn* txn) const {
+  lmdb_record record;
+  record.blob_size = prefix_.size() + uint64_t{chunks_} * lmdb_chunk_size
+                     + buffer_.size();
+  record.generation = generation_;
+  record.head = prefix_;
+  auto rc = 0;
+  if (generation_ != 0)
+    rc = remove_stage(txn, generation_);
+  else if (!buffer_.empty())
+    rc = lmdb_next_generation(txn, record.generation);
+  if (rc == 0)
+    rc = lmdb_put_chunks(txn, record.generation, chunks_, buffer_);
+  return rc == 0 ? lmdb_put(txn, key_, record) : rc;
+}
+
+void lmdb_staged_blob::committed() noexcept {
+  finished_ = true;
+  generation_ = 0;
+}
+
+/// What cannot be removed now is removed by the first writer after the store
+/// was opened anew.
+void lmdb_staged_blob::discard() noexcept {
+  if (generation_ != 0)
+    std::ignore = env_->write(options_, [this](MDB_txn* txn) {
+      return remove_staged(txn, generation_);
+    });
+}
+
+// -- sweeping -----------------------------------------------------------------
+
+int lmdb_sweep_orphan(MDB_txn* txn,
+                      const std::function<bool(uint64_t owner)>& is_dead,
+                      bool& more) {
+  more = false;
+  lmdb_cursor cursor;
+  if (auto rc = open_cursor(txn, cursor); rc != 0)
+    return rc;
+  auto start = lmdb_key{lmdb_kind::stage};
+  auto name = start.val();
+  MDB_val data{};
+  auto rc = mdb_cursor_get(cursor.get(), &name, &data, MDB_SET_RANGE);
+  for (; rc == 0; rc = mdb_cursor_get(cursor.get(), &name, &data, MDB_NEXT)) {
+    auto key = lmdb_bytes(name);
+    if (key[0] != start.view()[0])
+      return 0;
+    if (key.size() != 1 + sizeof(uint64_t) || data.mv_size != sizeof(uint64_t))
+      return MDB_CORRUPTED;
+    if (!is_dead(load_big_endian<uint64_t>(lmdb_bytes(data).data())))
+      continue;
+    auto generation = load_big_endian<uint64_t>(&key[1]);
+    cursor.reset();
+    more = true;
+    return remove_staged(txn, generation);
+  }
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+} // namespace larder::detail
