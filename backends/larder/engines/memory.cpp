@@ -3,6 +3,7 @@
 
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/cursor.hpp"
 #include "larder/detail/memory_commit.hpp"
 
 #include <mutex>
@@ -14,22 +15,6 @@ namespace {
 using blob_ptr = std::shared_ptr<const bytes>;
 
 // -- listing ------------------------------------------------------------------
-
-/// A cursor is the last key of the page before, in hexadecimal digits behind a
-/// letter, so that it is never empty.
-expected<std::string> decode_cursor(const list_request& request) {
-  bytes key;
-  std::string_view str = request.after;
-  if (!str.starts_with('k') || !from_hex(str.substr(1), key)
-      || !as_chars(key).starts_with(request.prefix))
-    return fail(errc::invalid_argument,
-                "not a cursor of this listing: \"" + request.after + "\"");
-  return std::string{as_chars(key)};
-}
-
-std::string encode_cursor(const std::string& last) {
-  return "k" + to_hex(as_bytes(last));
-}
 
 /// Goes through the keys of all shards in order.
 class merged_range {

@@ -1,0 +1,299 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "store.hpp"
+
+#include "engine.hpp"
+#include "schema.hpp"
+#include "state.hpp"
+
+#include "larder/detail/file/handle.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <tuple>
+
+namespace larder::detail::sqlite {
+
+namespace {
+
+// -- files --------------------------------------------------------------------
+
+/// Returns the size of a file, nothing if there is none. The database file must
+/// never be opened but by SQLite: closing it would end SQLite's locks.
+expected<std::optional<uint64_t>> size_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return std::nullopt;
+    return fail(io_failure("look at", path, errno));
+  }
+  if (!S_ISREG(info.st_mode))
+    return fail(errc::invalid_argument, path + " is not a file");
+  return static_cast<uint64_t>(info.st_size);
+}
+
+std::string log_of(const config& cfg) {
+  return cfg.path + "-wal";
+}
+
+expected<bool> is_log_empty(const config& cfg) {
+  return size_of(log_of(cfg)).map([](std::optional<uint64_t> size) {
+    return size.value_or(0) == 0;
+  });
+}
+
+expected<void> sync_directory_of(const std::string& path) {
+  auto dir = path.substr(0, path.rfind('/') + 1);
+  auto fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return fail(io_failure("open", dir, errno));
+  auto err = ::fsync(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  if (err != 0)
+    return fail(io_failure("sync", dir, err));
+  return {};
+}
+
+// -- looking at databases -----------------------------------------------------
+
+tl::unexpected<error> no_store(const config& cfg) {
+  return fail(errc::not_found, "there is no store " + cfg.path);
+}
+
+tl::unexpected<error> foreign(const config& cfg) {
+  return fail(errc::invalid_argument,
+              cfg.path
+                + " is no store but an SQLite database of another "
+                  "program; choose another file");
+}
+
+enum class content : uint8_t { nothing, store, foreign };
+
+/// Looks at what makes a database a store.
+/// @returns `unsupported` for a store of a newer format
+expected<content> inspect(connection& conn, const config& cfg) {
+  auto application = conn.integer_of("PRAGMA application_id");
+  if (!application)
+    return fail(application.error());
+  if (*application != application_id) {
+    auto tables = conn.integer_of("SELECT count(*) FROM sqlite_schema");
+    if (!tables)
+      return fail(tables.error());
+    return *application == 0 && *tables == 0 ? content::nothing
+                                             : content::foreign;
+  }
+  auto version = conn.integer_of("PRAGMA user_version");
+  if (!version)
+    return fail(version.error());
+  if (*version != format)
+    return fail(errc::unsupported, cfg.path + " has format "
+                                     + std::to_string(*version)
+                                     + "; this version of larder knows format "
+                                     + std::to_string(format));
+  return content::store;
+}
+
+expected<uuid> read_identity(connection& conn, const config& cfg) {
+  auto text = conn.text_of("SELECT value FROM store WHERE name = 'id'");
+  auto id = text ? uuid::parse(*text) : std::nullopt;
+  if (id)
+    return *id;
+  if (text || text.error() == errc::internal) // no such table
+    return fail(errc::corruption, cfg.path + " has no valid identity");
+  return fail(text.error());
+}
+
+/// A database that was opened and looked at.
+struct database {
+  connection conn;
+  bool log_was_empty;
+  bool immutable;
+};
+
+bool is_on_read_only_medium(const std::string& path) {
+  struct statvfs info {};
+  return ::statvfs(path.c_str(), &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
+}
+
+/// Opens the database if it is a store, without changing anything.
+/// @returns nothing if there is no file or an empty database
+expected<std::optional<database>> open_database(const config& cfg,
+                                                content& found) {
+  found = content::nothing;
+  auto size = size_of(cfg.path);
+  if (!size)
+    return fail(size.error());
+  if (size->value_or(0) == 0)
+    return std::nullopt;
+  auto log_was_empty = is_log_empty(cfg);
+  if (!log_was_empty)
+    return fail(log_was_empty.error());
+  // Where nothing can be written there can be no index of the log either, which
+  // only those can do without who know that nothing will ever change.
+  auto immutable = *log_was_empty && is_on_read_only_medium(cfg.path);
+  auto conn = connection::open(cfg, 0, immutable);
+  if (!conn)
+    return fail(conn.error());
+  if (!*log_was_empty)
+    conn->keep_log_on_close();
+  auto what = inspect(*conn, cfg);
+  if (!what)
+    return fail(what.error());
+  found = *what;
+  if (found == content::nothing)
+    return std::nullopt;
+  return database{std::move(*conn), *log_was_empty, immutable};
+}
+
+/// Like that, and says no to all but stores.
+expected<database> must_open(const config& cfg) {
+  auto found = content::nothing;
+  auto result = open_database(cfg, found);
+  if (!result)
+    return fail(result.error());
+  if (found == content::foreign)
+    return foreign(cfg);
+  if (!*result)
+    return no_store(cfg);
+  return std::move(**result);
+}
+
+expected<std::unique_ptr<backend>> make_open(const config& cfg, database db) {
+  auto id = read_identity(db.conn, cfg);
+  if (!id)
+    return fail(id.error());
+  if (db.conn.has_moved()) // destroyed, perhaps before it was locked
+    return no_store(cfg);
+  return make_backend(std::make_shared<state>(cfg, std::move(db.conn), *id,
+                                              db.log_was_empty, db.immutable));
+}
+
+// -- creation -----------------------------------------------------------------
+
+/// Refuses to create where something is.
+expected<void> check_unused(const config& cfg) {
+  auto found = content::nothing;
+  auto existing = open_database(cfg, found);
+  if (!existing && existing.error() == errc::corruption)
+    return fail(errc::invalid_argument,
+                "there is a file already: " + existing.error().message());
+  if (!existing && existing.error() != errc::unsupported)
+    return fail(existing.error());
+  if (found == content::foreign)
+    return foreign(cfg);
+  if (!existing || *existing)
+    return fail(errc::already_exists,
+                "there is a store " + cfg.path + " already");
+  return {};
+}
+
+/// Makes the tables in one transaction.
+expected<void> make_tables(connection& conn, const config& cfg) {
+  if (auto ok = conn.execute("BEGIN IMMEDIATE"); !ok)
+    return ok;
+  if (conn.has_moved())
+    return fail(errc::locked, cfg.path + " was removed while it was created");
+  auto found = inspect(conn, cfg); // again, now that nobody else can write
+  if (!found)
+    return fail(found.error());
+  if (*found != content::nothing)
+    return fail(errc::already_exists,
+                "there is a store " + cfg.path + " already");
+  auto identity = "PRAGMA application_id=" + std::to_string(application_id)
+                  + "; PRAGMA user_version=" + std::to_string(format)
+                  + "; INSERT INTO store VALUES('id', '"
+                  + to_string(uuid::random())
+                  + "'), ('about', 'a store of larder; its documentation "
+                    "describes the tables (sqlite-engine.md)')";
+  if (auto ok = conn.execute(create_tables); !ok)
+    return ok;
+  if (auto ok = conn.execute(identity.c_str()); !ok)
+    return ok;
+  if (cfg.sync) // the names of the database and its log
+    if (auto ok = sync_directory_of(cfg.path); !ok)
+      return ok;
+  return conn.execute("COMMIT");
+}
+
+} // namespace
+
+expected<std::unique_ptr<backend>> create_store(const config& cfg) {
+  if (auto ok = check_unused(cfg); !ok)
+    return fail(ok.error());
+  auto conn = connection::open(cfg, SQLITE_OPEN_CREATE);
+  if (!conn)
+    return fail(conn.error());
+  auto mode = conn->text_of("PRAGMA journal_mode=WAL");
+  if (!mode)
+    return fail(mode.error());
+  if (*mode != "wal")
+    return fail(errc::unsupported,
+                cfg.path + ": write-ahead logging is not possible here");
+  if (auto ok = make_tables(*conn, cfg); !ok) {
+    conn->keep_log_on_close();
+    return fail(ok.error());
+  }
+  // The log is this connection's own, and sound.
+  return make_open(cfg, {std::move(*conn), true, false});
+}
+
+expected<std::unique_ptr<backend>> open_store(const config& cfg) {
+  auto db = must_open(cfg);
+  if (!db)
+    return fail(db.error());
+  return make_open(cfg, std::move(*db));
+}
+
+expected<bool> store_exists(const config& cfg) {
+  auto found = content::nothing;
+  auto result = open_database(cfg, found);
+  if (!result && result.error() == errc::unsupported)
+    return true; // of another version
+  if (!result)
+    return fail(result.error());
+  return found == content::store;
+}
+
+// -- destruction --------------------------------------------------------------
+
+expected<void> destroy_store(const config& cfg) {
+  auto impatient = cfg;
+  impatient.busy_timeout = std::chrono::milliseconds{0};
+  auto db = must_open(impatient);
+  if (!db && db.error() != errc::unsupported)
+    return fail(db.error());
+  db = fail(errc::closed, {}); // closes it
+  auto conn = connection::open(impatient);
+  if (!conn)
+    return fail(conn.error());
+  conn->keep_log_on_close();
+  // In this mode, whoever has read keeps everybody else out, and is kept out
+  // by everybody who has the store open.
+  auto ok = conn->execute("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE;"
+                          "SELECT count(*) FROM store");
+  if (!ok && ok.error() == errc::locked)
+    return fail(errc::locked,
+                cfg.path + " is open: it must be closed everywhere first");
+  if (!ok)
+    return ok;
+  if (conn->has_moved())
+    return no_store(cfg);
+  // The database first, and for good: without its log it would be a store that
+  // has lost what was written last.
+  for (auto suffix : {"", "-wal", "-shm", "-journal", "-stages"}) {
+    auto path = cfg.path + suffix;
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+      return fail(io_failure("remove", path, errno));
+    if (*suffix == '\0' && cfg.sync)
+      if (auto synced = sync_directory_of(cfg.path); !synced)
+        return synced;
+  }
+  return {};
+}
+
+} // namespace larder::detail::sqlite
