@@ -36,6 +36,13 @@ struct compliance_options {
   /// listing change nothing.
   std::function<std::string(const uri&)> describe_medium;
 
+  /// Fills the medium of the store at a URI, so that nothing that needs room
+  /// can be written to it any more, or makes room again. It is called while the
+  /// store is open, by the thread that runs the suite. If set, the suite checks
+  /// that a write for which there is no room fails and leaves nothing, and that
+  /// the store can be used when there is room again.
+  std::function<void(const uri&, bool full)> fill_medium;
+
   /// Names of checks that the engine is known not to pass, and why. They do not
   /// run, and the reason is reported.
   std::map<std::string, std::string> deviations;
@@ -56,6 +63,10 @@ struct compliance_result {
 
   /// Why the check did not run: a deviation, or a capability that is not there.
   std::string skipped;
+
+  /// What the check has counted to show that it has tried hard: "conflicts" of
+  /// writers that race, "kills" of writers, commits that were "acknowledged".
+  std::map<std::string, uint64_t> figures;
 };
 
 /// Returns the names of all checks, in the order in which they run.

@@ -15,10 +15,14 @@ std::vector<detail::compliance_check> all_checks() {
   std::vector<detail::compliance_check> result;
   for (auto group : {
          detail::lifecycle_checks(),
+         detail::opener_checks(),
          detail::reading_checks(),
          detail::writing_checks(),
          detail::group_checks(),
+         detail::content_checks(),
          detail::key_checks(),
+         detail::limit_checks(),
+         detail::failure_checks(),
          detail::listing_checks(),
          detail::staging_checks(),
          detail::concurrency_checks(),
@@ -40,6 +44,7 @@ compliance_result run(const detail::compliance_check& check,
   detail::guarded(trial, [&] { check.run(trial); });
   result.violations = trial.take_violations();
   result.skipped = trial.skipped();
+  result.figures = trial.take_figures();
   return result;
 }
 
@@ -62,9 +67,9 @@ std::vector<compliance_result> run_compliance(const compliance_options& options,
   };
   for (auto& [name, reason] : options.deviations)
     if (!is_known(name))
-      result.push_back({name, {"a deviation from an unknown check"}, {}});
+      result.push_back({name, {"a deviation from an unknown check"}, {}, {}});
   if (!only.empty() && !is_known(only))
-    result.push_back({std::string{only}, {"there is no such check"}, {}});
+    result.push_back({std::string{only}, {"there is no such check"}, {}, {}});
   for (auto& x : checks)
     if (only.empty() || x.name == only)
       result.push_back(run(x, options));

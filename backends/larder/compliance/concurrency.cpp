@@ -260,9 +260,9 @@ void one_winner(trial& t) {
       if (outcomes[i]) {
         ++winners;
         current = proposals[i];
-      } else {
-        t.expect_error(outcomes[i], errc::precondition_failed,
-                       "a conditional write that lost");
+      } else if (t.expect_error(outcomes[i], errc::precondition_failed,
+                                "a conditional write that lost")) {
+        t.count("conflicts");
       }
     }
     t.require(winners == 1, std::to_string(winners) + " of "
@@ -314,6 +314,7 @@ void exact_counter(trial& t) {
         return;
     }
   });
+  t.count("conflicts", conflicts);
   t.expect(conflicts > 0, "writers that knew the same state had no conflict");
   auto found = t.get("a");
   t.require(found.has_value(), "a counter disappeared");

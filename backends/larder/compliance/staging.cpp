@@ -22,24 +22,6 @@ std::shared_ptr<staged_blob> start(trial& t, const std::string& key,
   return std::move(*result);
 }
 
-/// Stages all of `blob`, the first `prefix_size` bytes of it last.
-std::shared_ptr<staged_blob> stage(trial& t, const std::string& key,
-                                   const bytes& blob, size_t prefix_size,
-                                   size_t piece) {
-  auto result = start(t, key, prefix_size);
-  bytes_view rest{blob};
-  auto prefix = rest.first(prefix_size);
-  rest = rest.subspan(prefix_size);
-  t.require_value(result->append({}), "appending nothing");
-  while (!rest.empty()) {
-    auto n = std::min(piece, rest.size());
-    t.require_value(result->append(rest.first(n)), "appending");
-    rest = rest.subspan(n);
-  }
-  t.require_value(result->set_prefix(prefix), "setting the prefix");
-  return result;
-}
-
 commit_outcome commit(trial& t, const std::string& key,
                       std::shared_ptr<staged_blob> x,
                       precondition condition = {}) {
@@ -59,8 +41,7 @@ void declared_or_refused(trial& t) {
 void staged_blobs_are_whole(trial& t) {
   need_staging(t);
   std::map<std::string, blob_ptr> blobs;
-  auto max = std::min<uint64_t>(t.store().caps().max_blob_size,
-                                t.options().max_blob_size);
+  auto max = greatest_blob_size(t);
   for (size_t value : {size_t{0}, size_t{1}, size_t{4096}, size_t{100'001},
                        static_cast<size_t>(max - header::size_v2 - 100)})
     for (auto metadata : {size_t{0}, size_t{100}}) {
@@ -71,7 +52,7 @@ void staged_blobs_are_whole(trial& t) {
     return static_cast<size_t>(header::decode(blob)->value_offset());
   };
   for (auto& [key, blob] : blobs) {
-    auto staged = stage(t, key, *blob, prefix(*blob), 30'000);
+    auto staged = stage_blob(t, key, *blob, prefix(*blob), 30'000);
     t.expect_content(key, nullptr, "before its staged blob is committed");
     t.require_value(commit(t, key, staged), "committing " + key);
     staged.reset();
@@ -80,7 +61,7 @@ void staged_blobs_are_whole(trial& t) {
   auto whole = sample_blob(1000, 9);
   blobs["without prefix"] = whole;
   t.require_value(
-    commit(t, "without prefix", stage(t, "without prefix", *whole, 0, 7)),
+    commit(t, "without prefix", stage_blob(t, "without prefix", *whole, 0, 7)),
     "committing a staged blob without prefix");
   t.reopen();
   t.expect_contents(blobs, "after committing staged blobs and reopening");
@@ -92,7 +73,7 @@ void discarding_leaves_nothing(trial& t) {
   t.must_put("old", old);
   for (std::string key : {"old", "new"}) {
     auto blob = sample_blob(200'000, 1);
-    auto staged = stage(t, key, *blob, 64, 1000);
+    auto staged = stage_blob(t, key, *blob, 64, 1000);
     t.expect_contents({{"old", old}}, "while a blob is being staged");
     staged.reset();
     start(t, key, 64).reset();
@@ -113,22 +94,22 @@ void staged_preconditions(trial& t) {
   auto second = sample_blob(2000, 2);
   auto refused = [&](const bytes& blob, precondition condition,
                      const blob_ptr& content, const std::string& what) {
-    t.expect_error(commit(t, "a", stage(t, "a", blob, 64, 300), condition),
+    t.expect_error(commit(t, "a", stage_blob(t, "a", blob, 64, 300), condition),
                    errc::precondition_failed,
                    "committing a staged blob " + what);
     t.expect_content("a", content, "after refusing a staged blob " + what);
   };
   refused(*first, precondition::matches(revision_of(*second)), nullptr,
           "for a missing key that must have a revision");
-  auto absent
-    = commit(t, "a", stage(t, "a", *first, 64, 300), precondition::absent());
+  auto absent = commit(t, "a", stage_blob(t, "a", *first, 64, 300),
+                       precondition::absent());
   t.require_value(absent, "committing a staged blob for an absent key");
   t.expect(!absent->existed, "an absent key existed");
   refused(*second, precondition::absent(), first,
           "for a key that exists and must be absent");
   refused(*second, precondition::matches(fresh_revision()), first,
           "for a key that has another revision");
-  auto matching = commit(t, "a", stage(t, "a", *second, 64, 300),
+  auto matching = commit(t, "a", stage_blob(t, "a", *second, 64, 300),
                          precondition::matches(revision_of(*first)));
   t.require_value(matching, "committing a staged blob for the right revision");
   t.expect(matching->existed, "a key with a revision did not exist");
@@ -140,7 +121,8 @@ void refuse_then_commit(trial& t, const std::string& key) {
   constexpr size_t prefix_size = 64;
   auto old = sample_blob(10);
   t.must_put(key, old);
-  auto staged = stage(t, key, *sample_blob(200'000, 1), prefix_size, 30'000);
+  auto staged
+    = stage_blob(t, key, *sample_blob(200'000, 1), prefix_size, 30'000);
   for (auto condition :
        {precondition::absent(), precondition::matches(fresh_revision())})
     t.expect_error(commit(t, key, staged, condition), errc::precondition_failed,
@@ -175,8 +157,8 @@ void staged_among_others(trial& t) {
   auto two = sample_blob(600, 2);
   auto three = sample_blob(700, 3);
   auto four = sample_blob(800, 4);
-  auto a = stage(t, "a", *one, 64, 100);
-  auto b = stage(t, "b", *two, 64, 100);
+  auto a = stage_blob(t, "a", *one, 64, 100);
+  auto b = stage_blob(t, "b", *two, 64, 100);
   t.must_put("d", four);
   auto result = t.commit({{"a", a, {}},
                           {"c", three, {}},

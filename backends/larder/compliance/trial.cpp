@@ -53,6 +53,16 @@ void trial::skip(std::string why) {
   throw trial_stopped{};
 }
 
+void trial::count(const std::string& figure, uint64_t n) {
+  std::lock_guard guard{mutex_};
+  figures_[figure] += n;
+}
+
+std::map<std::string, uint64_t> trial::take_figures() {
+  std::lock_guard guard{mutex_};
+  return std::move(figures_);
+}
+
 std::vector<std::string> trial::take_violations() {
   std::lock_guard guard{mutex_};
   return std::move(violations_);
@@ -155,6 +165,41 @@ bool trial::expect_content(const std::string& key, const blob_ptr& blob,
          && expect(same_bytes(found->data, *blob), what + "the bytes differ");
 }
 
+void trial::expect_everywhere(const std::string& key, const blob_ptr& blob,
+                              const std::string& when) {
+  auto what = printable(key) + " " + when + ": ";
+  if (!expect_content(key, blob, when))
+    return;
+  auto expect_size
+    = [&](const std::string& how, const read_outcome& x, uint64_t size) {
+        if (!expect(x.has_value(), what + how + " fails"))
+          return;
+        if (expect(x->has_value() == (blob != nullptr),
+                   what + how + (blob ? " finds nothing" : " finds a blob"))
+            && blob)
+          expect((*x)->blob_size == size, what + how + " tells another size");
+      };
+  auto size = blob ? blob->size() : 0;
+  for (auto part : {blob_part::none, blob_part::header, blob_part::metadata})
+    expect_size("part " + std::to_string(static_cast<int>(part)),
+                read({key, part, 0, 0, {}}), size);
+  auto range = read({key, blob_part::range, 3, 50, {}});
+  expect_size("a range", range, size);
+  if (blob && range && *range)
+    expect(
+      same_bytes((*range)->data, bytes_view{*blob}.subspan(
+                                   3, std::min<size_t>(50, blob->size() - 3))),
+      what + "the bytes of a range differ");
+  size_t listed = 0;
+  for (auto& x : list_all(key, 1000, blob_part::metadata))
+    if (x.key == key) {
+      ++listed;
+      expect_size("the listing", x.blob, size);
+    }
+  expect(listed == (blob ? 1 : 0),
+         what + "it is listed " + std::to_string(listed) + " times");
+}
+
 void trial::expect_contents(const std::map<std::string, blob_ptr>& blobs,
                             const std::string& when) {
   std::set<std::string> listed;
@@ -195,6 +240,26 @@ std::vector<list_entry> trial::list_all(const std::string& prefix, size_t limit,
   }
 }
 
+// -- staging ------------------------------------------------------------------
+
+std::shared_ptr<staged_blob> stage_blob(trial& t, const std::string& key,
+                                        bytes_view blob, size_t prefix_size,
+                                        size_t piece) {
+  auto staged = t.store().stage(key, prefix_size);
+  t.require_value(staged, "staging " + printable(key));
+  t.require(*staged != nullptr, "staging returned a null pointer");
+  std::shared_ptr<staged_blob> result = std::move(*staged);
+  t.require_value(result->append({}), "appending nothing");
+  for (auto rest = blob.subspan(prefix_size); !rest.empty();) {
+    auto n = std::min(piece, rest.size());
+    t.require_value(result->append(rest.first(n)), "appending");
+    rest = rest.subspan(n);
+  }
+  t.require_value(result->set_prefix(blob.first(prefix_size)),
+                  "setting the prefix");
+  return result;
+}
+
 // -- samples ------------------------------------------------------------------
 
 std::string printable(std::string_view key) {
@@ -209,6 +274,11 @@ std::string printable(std::string_view key) {
   if (key.size() > max_shown)
     result += "…";
   return result + "\"";
+}
+
+uint64_t greatest_blob_size(trial& t) {
+  return std::min<uint64_t>(t.store().caps().max_blob_size,
+                            t.options().max_blob_size);
 }
 
 revision fresh_revision() {

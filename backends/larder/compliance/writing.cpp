@@ -140,15 +140,9 @@ void large_batches(trial& t) {
   t.expect(t.commit({}).empty(), "an empty batch has outcomes");
 }
 
-/// Blobs no larger than the engine and the options allow.
-size_t greatest_blob(trial& t) {
-  return std::min<uint64_t>(t.store().caps().max_blob_size,
-                            t.options().max_blob_size);
-}
-
 void all_sizes(trial& t) {
   std::map<std::string, blob_ptr> blobs;
-  auto max = greatest_blob(t);
+  auto max = greatest_blob_size(t);
   for (size_t size :
        {size_t{0}, size_t{1}, size_t{2}, size_t{63}, size_t{64}, size_t{65},
         size_t{255}, size_t{256}, size_t{4095}, size_t{4096}, size_t{4097},

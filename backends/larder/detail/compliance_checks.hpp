@@ -17,6 +17,10 @@ struct compliance_check {
 };
 
 std::span<const compliance_check> lifecycle_checks();
+std::span<const compliance_check> opener_checks();
+std::span<const compliance_check> content_checks();
+std::span<const compliance_check> limit_checks();
+std::span<const compliance_check> failure_checks();
 std::span<const compliance_check> reading_checks();
 std::span<const compliance_check> writing_checks();
 std::span<const compliance_check> group_checks();

@@ -73,6 +73,11 @@ public:
   /// Says that the check does not apply, and ends it.
   [[noreturn]] void skip(std::string why);
 
+  /// Adds to a figure that the result will show.
+  void count(const std::string& figure, uint64_t n = 1);
+
+  std::map<std::string, uint64_t> take_figures();
+
   std::vector<std::string> take_violations();
 
   const std::string& skipped() const noexcept {
@@ -114,6 +119,11 @@ public:
   bool expect_content(const std::string& key, const blob_ptr& blob,
                       const std::string& when);
 
+  /// Expects that reading `key` in any way and listing it find exactly `blob`,
+  /// or nothing if that is null.
+  void expect_everywhere(const std::string& key, const blob_ptr& blob,
+                         const std::string& when);
+
   /// Expects that the store has exactly these keys and blobs.
   void expect_contents(const std::map<std::string, blob_ptr>& blobs,
                        const std::string& when);
@@ -129,8 +139,17 @@ private:
   std::unique_ptr<backend> store_;
   std::mutex mutex_;
   std::vector<std::string> violations_;
+  std::map<std::string, uint64_t> figures_;
   std::string skipped_;
 };
+
+/// Blobs in the suite are no larger than the engine and the options allow.
+uint64_t greatest_blob_size(trial& t);
+
+/// Stages all of `blob` in pieces, the first `prefix_size` bytes of it last.
+std::shared_ptr<staged_blob> stage_blob(trial& t, const std::string& key,
+                                        bytes_view blob, size_t prefix_size,
+                                        size_t piece);
 
 /// Runs `f` until it is done or stops the check; what leaves the engine as an
 /// exception is a violation.
