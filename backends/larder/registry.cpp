@@ -43,6 +43,7 @@ backend_registry::backend_registry()
 #endif
   engines_->push_back(detail::make_readonly_engine(finder()));
   engines_->push_back(detail::make_metered_engine(finder()));
+  engines_->push_back(detail::make_tiered_engine(finder()));
 }
 
 expected<void> backend_registry::add(engine x) {

@@ -30,4 +30,7 @@ engine make_readonly_engine(engine_finder find);
 /// `metered:URI`.
 engine make_metered_engine(engine_finder find);
 
+/// `tiered:URI`.
+engine make_tiered_engine(engine_finder find);
+
 } // namespace larder::detail
