@@ -269,9 +269,9 @@ expected<int64_t> connection::integer_of(const char* text) {
   });
 }
 
-void connection::keep_log_on_close() noexcept {
-  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-                    nullptr);
+void connection::keep_log_on_close(bool keep) noexcept {
+  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                    keep ? 1 : 0, nullptr);
 }
 
 bool connection::has_moved() const noexcept {

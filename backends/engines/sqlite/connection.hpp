@@ -129,9 +129,9 @@ public:
   /// Returns the first column of the only row.
   expected<int64_t> integer_of(const char* statement);
 
-  /// Leaves the log as it is when the connection is closed, even if it is the
-  /// last one: no checkpoint, no sync.
-  void keep_log_on_close() noexcept;
+  /// Sets whether the log is left as it is when the connection is closed and is
+  /// the last one: no checkpoint, no sync.
+  void keep_log_on_close(bool keep) noexcept;
 
   /// Whether the file at the path is another one, or none.
   bool has_moved() const noexcept;

@@ -41,9 +41,8 @@ void reader_pool::give_back(std::unique_ptr<connection> conn) noexcept {
 }
 
 void reader_pool::close(bool keep_log) noexcept {
-  if (keep_log)
-    for (auto& x : idle_)
-      x->keep_log_on_close();
+  for (auto& x : idle_)
+    x->keep_log_on_close(keep_log);
   idle_.clear();
 }
 

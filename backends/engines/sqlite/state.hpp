@@ -25,8 +25,7 @@ public:
   ~state() {
     auto keep_log = out.keeps_log();
     readers.close(keep_log);
-    if (keep_log)
-      out.conn().keep_log_on_close();
+    out.conn().keep_log_on_close(keep_log);
   }
 
   state(const state&) = delete;

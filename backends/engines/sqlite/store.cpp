@@ -140,7 +140,7 @@ expected<std::optional<database>> open_database(const config& cfg,
   if (!conn)
     return fail(conn.error());
   if (!*log_was_empty)
-    conn->keep_log_on_close();
+    conn->keep_log_on_close(true);
   auto what = inspect(*conn, cfg);
   if (!what)
     return fail(what.error());
@@ -235,7 +235,7 @@ expected<std::unique_ptr<backend>> create_store(const config& cfg) {
     return fail(errc::unsupported,
                 cfg.path + ": write-ahead logging is not possible here");
   if (auto ok = make_tables(*conn, cfg); !ok) {
-    conn->keep_log_on_close();
+    conn->keep_log_on_close(true);
     return fail(ok.error());
   }
   // The log is this connection's own, and sound.
@@ -271,7 +271,7 @@ expected<void> destroy_store(const config& cfg) {
   auto conn = connection::open(impatient);
   if (!conn)
     return fail(conn.error());
-  conn->keep_log_on_close();
+  conn->keep_log_on_close(true);
   // In this mode, whoever has read keeps everybody else out, and is kept out
   // by everybody who has the store open.
   auto ok = conn->execute("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE;"

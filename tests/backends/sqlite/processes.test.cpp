@@ -1,0 +1,268 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Several real processes on one SQLite store.
+
+#include "backends/child_process.hpp"
+#include "backends/sqlite/sqlite_tools.hpp"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+using namespace sqlite_tools;
+using file_tools::child;
+using file_tools::number_of;
+using file_tools::numbered;
+using file_tools::send;
+
+namespace {
+
+expected<std::unique_ptr<backend>> try_open(const std::string& path,
+                                            options opts = {}) {
+  return sqlite().open(uri_of(path, std::move(opts)));
+}
+
+/// Increments a counter `count` times, each on condition that nobody else did.
+/// @returns how many attempts others have won, nothing on any error
+std::optional<uint64_t> increment(backend& store, int count) {
+  uint64_t lost = 0;
+  while (count > 0) {
+    read_request request;
+    request.key = "\"counter";
+    auto found = std::move(store.read({&request, 1})[0]);
+    if (!found || !*found)
+      return std::nullopt;
+    auto head = header::decode((*found)->data);
+    auto x = put("\"counter", numbered(number_of((*found)->data) + 1),
+                 precondition::matches(head->rev));
+    auto outcome = std::move(store.commit({&x, 1})[0]);
+    if (outcome)
+      --count;
+    else if (outcome.error() == errc::precondition_failed)
+      ++lost;
+    else
+      return std::nullopt;
+  }
+  return lost;
+}
+
+/// The number of rows of a table, asked by a connection of its own.
+int rows_of(const std::string& path, const std::string& table) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+  int result = 0;
+  auto sql = "SELECT count(*) FROM " + table;
+  auto code = sqlite3_exec(
+    db, sql.c_str(),
+    [](void* out, int, char** columns, char**) {
+      *static_cast<int*>(out) = std::stoi(columns[0]);
+      return 0;
+    },
+    &result, nullptr);
+  CHECK(code == SQLITE_OK);
+  sqlite3_close(db);
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("processes that increment one key in SQLite lose no update") {
+  constexpr uint64_t num_children = 4;
+  constexpr uint64_t increments = 100;
+  temp_dir tmp;
+  { REQUIRE(commit_one(*create(tmp / "db"), put("\"counter", numbered(0)))); }
+  std::vector<child> children;
+  for (uint64_t i = 0; i < num_children; ++i)
+    children.emplace_back([&](int out) {
+      auto mine = try_open(tmp / "db");
+      auto lost = mine ? increment(**mine, increments) : std::nullopt;
+      send(out, lost.value_or(UINT64_MAX));
+    });
+  uint64_t lost = 0;
+  for (auto& x : children) {
+    auto answer = x.next();
+    REQUIRE(answer);
+    REQUIRE(*answer != UINT64_MAX);
+    lost += *answer;
+  }
+  CHECK(number_of(*get(*open(tmp / "db"), "\"counter"))
+        == num_children * increments);
+  CHECK(lost > 0); // or nothing has been proved
+}
+
+TEST_CASE("a process that waits too long for another is told to try again") {
+  temp_dir tmp;
+  { REQUIRE(commit_one(*create(tmp / "db"), put("a", blob(1, "x")))); }
+  child holder{[&](int out) {
+    sqlite3* db = nullptr;
+    sqlite3_open((tmp / "db").c_str(), &db);
+    auto code = sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+    send(out, code == SQLITE_OK);
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(holder.next() == 1u);
+  auto store = open(tmp / "db", {{"busy-timeout", "20"}});
+  auto refused = commit_one(*store, put("a", blob(2, "y")));
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::locked);
+  CHECK(refused.error().retryable());
+  CHECK(!refused.error().data_loss());
+  CHECK(*get(*store, "a") == *blob(1, "x")); // readers do not wait
+  holder.kill();
+  REQUIRE(commit_one(*store, put("a", blob(2, "y"))));
+  CHECK(*get(*store, "a") == *blob(2, "y"));
+}
+
+TEST_CASE("a store that another process has open is not destroyed") {
+  temp_dir tmp;
+  create(tmp / "db");
+  child holder{[&](int out) {
+    auto mine = try_open(tmp / "db");
+    send(out, mine.has_value());
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(holder.next() == 1u);
+  auto refused = sqlite().destroy(uri_of(tmp / "db"));
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::locked);
+  CHECK(open(tmp / "db"));
+  holder.kill();
+  REQUIRE(sqlite().destroy(uri_of(tmp / "db")));
+  CHECK(std::filesystem::is_empty(tmp.path()));
+}
+
+TEST_CASE("what a killed process was answered is in SQLite, and not torn") {
+  constexpr uint64_t num_keys = 7;
+  constexpr size_t padding = 20'000;
+  temp_dir tmp;
+  create(tmp / "db");
+  std::map<uint64_t, uint64_t> acked; // slot -> number
+  uint64_t number = 0;
+  for (int round = 0; round < 8; ++round) {
+    child writer{[&](int out) {
+      auto mine = try_open(tmp / "db");
+      for (auto n = number + 1; mine; ++n) {
+        auto x
+          = put("\"key-" + std::to_string(n % num_keys), numbered(n, padding));
+        if (!(*mine)->commit({&x, 1})[0])
+          ::_exit(1);
+        send(out, n);
+      }
+    }};
+    for (int i = 0; i < 20 + round; ++i) {
+      auto n = writer.next();
+      REQUIRE(n);
+      acked[*n % num_keys] = *n;
+    }
+    writer.kill();
+    while (auto n = writer.next())
+      acked[*n % num_keys] = *n;
+    auto store = open(tmp / "db");
+    for (auto [slot, least] : acked) {
+      auto found = get(*store, "\"key-" + std::to_string(slot));
+      REQUIRE(found);
+      auto n = number_of(*found);
+      CHECK(n >= least);
+      CHECK(found->size() == header::size_v2 + 8 + padding);
+      CHECK(
+        std::all_of(found->begin() + header::size_v2 + 8, found->end(),
+                    [&](auto x) { return x == static_cast<std::byte>(n); }));
+      number = std::max(number, n);
+    }
+    CHECK(keys(*store).size() == num_keys);
+  }
+}
+
+TEST_CASE("opening and reading leave the log of a killed writer as it is") {
+  temp_dir tmp;
+  create(tmp / "db");
+  child writer{[&](int out) {
+    auto mine = try_open(tmp / "db");
+    auto x = put("a", numbered(1, 1000));
+    send(out, mine && (*mine)->commit({&x, 1})[0]);
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(writer.next() == 1u);
+  writer.kill();
+  auto before = slurp(tmp / "db") + slurp(tmp / "db-wal");
+  REQUIRE(std::filesystem::file_size(tmp / "db-wal") > 0);
+  for (int i = 0; i < 2; ++i) {
+    auto store = open(tmp / "db");
+    CHECK(number_of(*get(*store, "a")) == 1);
+    CHECK(sqlite().exists(uri_of(tmp / "db")) == true);
+    store.reset();
+    CHECK(before == slurp(tmp / "db") + slurp(tmp / "db-wal"));
+  }
+  REQUIRE(commit_one(*open(tmp / "db"), put("b", numbered(2))));
+  CHECK(!std::filesystem::exists(tmp / "db-wal"));
+  CHECK(number_of(*get(*open(tmp / "db"), "a")) == 1);
+}
+
+TEST_CASE("chunks of another process are swept only when that has died") {
+  temp_dir tmp;
+  create(tmp / "db");
+  child stager{[&](int out) {
+    auto mine = try_open(tmp / "db");
+    auto staged = (*mine)->stage("\"key", 64);
+    send(out, staged && (*staged)->append(bytes(1'000'000)));
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(stager.next() == 1u);
+  REQUIRE(commit_one(*open(tmp / "db"), put("\"key", numbered(1))));
+  auto chunks = rows_of(tmp / "db", "chunks");
+  CHECK(chunks > 0);
+  CHECK(rows_of(tmp / "db", "loose_chunks") == 1);
+  stager.kill();
+  open(tmp / "db");
+  CHECK(rows_of(tmp / "db", "chunks") == chunks); // not swept by opening
+  REQUIRE(commit_one(*open(tmp / "db"), put("\"key", numbered(2))));
+  CHECK(rows_of(tmp / "db", "chunks") == 0);
+  CHECK(rows_of(tmp / "db", "loose_chunks") == 0);
+}
+
+TEST_CASE("a SQLite store on a medium that cannot be written can be read") {
+  temp_dir tmp;
+  std::filesystem::create_directory(tmp / "medium");
+  auto path = tmp / "medium/db";
+  { REQUIRE(commit_one(*create(path), put("a", blob(1, "x")))); }
+  child reader{[&](int out) {
+    // A mount of its own, seen by nobody else.
+    auto dir = tmp / "medium";
+    if (::unshare(CLONE_NEWNS) != 0
+        || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
+        || ::mount(dir.c_str(), dir.c_str(), nullptr, MS_BIND, nullptr) != 0
+        || ::mount("none", dir.c_str(), nullptr,
+                   MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr)
+             != 0)
+      return send(out, 0);
+    send(out, 1);
+    auto store = try_open(path);
+    send(out, store.has_value());
+    read_request request;
+    request.key = "a";
+    auto found = (*store)->read({&request, 1});
+    send(out,
+         found[0] && *found[0] && to_bytes((*found[0])->data) == *blob(1, "x"));
+    auto x = put("a", blob(2, "y"));
+    auto refused = (*store)->commit({&x, 1});
+    send(out, !refused[0] && refused[0].error() == errc::io_error
+                && !refused[0].error().data_loss());
+    store->reset();
+    auto destroyed = sqlite().destroy(uri_of(path));
+    send(out, !destroyed && destroyed.error() == errc::io_error);
+  }};
+  if (reader.next() != 1u) {
+    WARN("skipped: this user may not mount");
+    return;
+  }
+  for (auto what :
+       {"opening", "reading", "refusing to write", "refusing to destroy"}) {
+    CAPTURE(what);
+    CHECK(reader.next() == 1u);
+  }
+  CHECK(*get(*open(path), "a") == *blob(1, "x"));
+}
