@@ -92,13 +92,14 @@ private:
       out.problem = ok.error();
     if (out.problem)
       return 0;
-    lmdb_record found;
+    std::optional<lmdb_record> found;
     auto rc = lmdb_find(txn, x.key, found);
     if (rc != 0 && rc != MDB_NOTFOUND)
       return rc;
     out.existed = rc == 0;
-    out.old_generation = found.generation;
-    return check_condition(txn, x.condition, found, out);
+    out.old_generation = found ? found->generation : 0;
+    check_condition(txn, x.condition, found, out);
+    return 0;
   }
 
   expected<void> check_content(const mutation& x, change& out) const {
@@ -113,24 +114,26 @@ private:
     return out.staged->check_complete(env_, x.key);
   }
 
-  static int check_condition(MDB_txn* txn, const precondition& x,
-                             const lmdb_record& found, change& out) {
+  /// @param found nothing also for a damaged record, which can be replaced
+  static void check_condition(MDB_txn* txn, const precondition& x,
+                              const std::optional<lmdb_record>& found,
+                              change& out) {
     if (x.type == precondition::kind::none)
-      return 0;
-    if (x.type == precondition::kind::absent) {
-      if (out.existed)
-        refuse(out, errc::precondition_failed, "the key exists");
-      return 0;
-    }
+      return;
+    auto absent = x.type == precondition::kind::absent;
+    if (absent && out.existed)
+      refuse(out, errc::precondition_failed, "the key exists");
+    if (absent)
+      return;
     if (!out.existed) {
       refuse(out, errc::precondition_failed, "the key does not exist");
-      return 0;
+      return;
     }
     lmdb_head head;
-    auto rc = lmdb_read_head(txn, found, head);
-    if (rc == 0 && !has_revision(head.view(), x.rev))
+    if (!found || lmdb_read_head(txn, *found, head) != 0)
+      refuse(out, errc::corruption, "what the key has is damaged");
+    else if (!has_revision(head.view(), x.rev))
       refuse(out, errc::precondition_failed, "the key has another revision");
-    return rc;
   }
 
   static int change_key(MDB_txn* txn, const mutation& x, const change& info) {
@@ -162,6 +165,11 @@ private:
   std::span<mutation> batch_;
   std::vector<change> changes_;
 };
+
+bool puts(const mutation& x) {
+  return !std::holds_alternative<std::monostate>(x.content)
+         && !std::holds_alternative<keep>(x.content);
+}
 
 uint64_t size_of(std::span<const mutation> batch) {
   uint64_t result = 0;
@@ -207,10 +215,16 @@ void lmdb_committer::run(std::span<request* const> requests) {
   std::vector<lmdb_commit> commits;
   commits.reserve(requests.size());
   auto options = options_;
+  auto only_erases = true;
   for (auto* x : requests) {
     commits.emplace_back(*env_, x->batch);
     options.size_hint += size_of(x->batch);
+    only_erases = only_erases
+                  && std::none_of(x->batch.begin(), x->batch.end(), puts);
   }
+  // A full store must still let go of keys, which takes some pages.
+  if (only_erases && options.max_size != 0)
+    options.max_size += lmdb_environment::initial_size;
   auto ok = env_->write(options, [&](MDB_txn* txn) {
     for (auto& x : commits)
       if (auto rc = x.apply(txn); rc != 0)

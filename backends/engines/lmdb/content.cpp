@@ -102,7 +102,7 @@ int lmdb_remove_chunks(MDB_txn* txn, uint64_t generation) {
   lmdb_cursor cursor;
   if (auto rc = open_cursor(txn, cursor); rc != 0)
     return rc;
-  auto start = lmdb_key{lmdb_kind::chunk}.add_number(generation);
+  auto start = lmdb_chunks_key(generation);
   for (;;) {
     auto name = start.val();
     MDB_val data{};

@@ -65,6 +65,9 @@ public:
   static constexpr std::string_view file = "larder.mdb";
   static constexpr std::string_view lock_file = "larder.mdb-lock";
 
+  /// Size of a new data file, and of its map.
+  static constexpr size_t initial_size = size_t{1} << 20;
+
   /// Opens the store in `dir`, or returns what is open already. Nothing but
   /// lock files is written.
   static expected<std::shared_ptr<lmdb_environment>>

@@ -18,9 +18,6 @@ namespace larder::detail {
 
 namespace {
 
-/// Size of a new data file, and of its map.
-constexpr size_t initial_size = size_t{1} << 20;
-
 // -- environments of this process ---------------------------------------------
 
 /// A data file; process ids tell those of a forked child from its parent's.

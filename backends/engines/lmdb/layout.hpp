@@ -50,22 +50,19 @@ public:
     add(static_cast<std::byte>(kind));
   }
 
-  lmdb_key& add(std::byte x) {
+  void add(std::byte x) {
     data_[size_++] = x;
-    return *this;
   }
 
   template <class T>
-  lmdb_key& add_number(T x) {
+  void add_number(T x) {
     store_big_endian(data_.data() + size_, x);
     size_ += sizeof(T);
-    return *this;
   }
 
-  lmdb_key& add(bytes_view xs) {
+  void add(bytes_view xs) {
     std::copy(xs.begin(), xs.end(), data_.begin() + size_);
     size_ += xs.size();
-    return *this;
   }
 
   bytes_view view() const noexcept {
@@ -83,11 +80,22 @@ private:
 };
 
 inline lmdb_key lmdb_stage_key(uint64_t generation) {
-  return lmdb_key{lmdb_kind::stage}.add_number(generation);
+  lmdb_key result{lmdb_kind::stage};
+  result.add_number(generation);
+  return result;
+}
+
+/// The start of the keys of all chunks of a generation.
+inline lmdb_key lmdb_chunks_key(uint64_t generation) {
+  lmdb_key result{lmdb_kind::chunk};
+  result.add_number(generation);
+  return result;
 }
 
 inline lmdb_key lmdb_chunk_key(uint64_t generation, uint32_t index) {
-  return lmdb_key{lmdb_kind::chunk}.add_number(generation).add_number(index);
+  auto result = lmdb_chunks_key(generation);
+  result.add_number(index);
+  return result;
 }
 
 inline bytes_view lmdb_bytes(const MDB_val& x) noexcept {
@@ -132,7 +140,9 @@ struct lmdb_identity {
   static constexpr uint8_t format = 1;
 
   static lmdb_key key() {
-    return lmdb_key{lmdb_kind::identity}.add(as_bytes(name));
+    lmdb_key result{lmdb_kind::identity};
+    result.add(as_bytes(name));
+    return result;
   }
 
   static bytes print(const uuid& id);

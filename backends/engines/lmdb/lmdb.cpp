@@ -7,8 +7,8 @@
 #include "store.hpp"
 
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/file/identity.hpp"
 
-#include <filesystem>
 #include <new>
 
 namespace larder::detail {
@@ -115,27 +115,22 @@ private:
 // -- engine -------------------------------------------------------------------
 
 expected<lmdb_config> parse_config(uri x) {
-  if (!x.authority.empty())
-    return fail(errc::invalid_argument,
-                "lmdb: has no host; write lmdb:DIR or lmdb:/DIR");
-  if (x.path.empty())
-    return fail(errc::invalid_argument, "which directory? write lmdb:DIR");
+  auto dir = directory_of(x);
+  if (!dir)
+    return fail(dir.error());
   auto sync = x.take_flag("sync", true);
   if (!sync)
     return fail(sync.error());
   auto max_size = x.take_number("max-size", 0);
   if (!max_size)
     return fail(max_size.error());
+  if (*max_size != 0 && *max_size < lmdb_environment::initial_size)
+    return fail(errc::invalid_argument,
+                "max-size must be at least "
+                  + std::to_string(lmdb_environment::initial_size));
   if (auto ok = x.check_all_taken(); !ok)
     return fail(ok.error());
-  std::error_code err;
-  auto dir = std::filesystem::absolute(x.path, err).lexically_normal().string();
-  if (err)
-    return fail(errc::io_error,
-                "cannot find the working directory: " + err.message());
-  while (dir.size() > 1 && dir.ends_with('/'))
-    dir.pop_back();
-  return lmdb_config{std::move(dir), {*sync, *max_size}};
+  return lmdb_config{std::move(*dir), {*sync, *max_size}};
 }
 
 expected<std::unique_ptr<backend>> open_store(lmdb_config config) {

@@ -29,10 +29,15 @@ int lmdb_part_size(MDB_txn* txn, const lmdb_record& record, blob_part part,
     case blob_part::header:
       return first(header::max_size);
     case blob_part::metadata: {
-      lmdb_head head;
-      if (auto rc = lmdb_read_head(txn, record, head); rc != 0)
-        return rc;
-      auto hdr = header::decode(head.view());
+      lmdb_head copy;
+      auto head = record.head; // most often there is enough
+      if (head.size()
+          < std::min<uint64_t>(record.blob_size, copy.data.size())) {
+        if (auto rc = lmdb_read_head(txn, record, copy); rc != 0)
+          return rc;
+        head = copy.view();
+      }
+      auto hdr = header::decode(head);
       return first(
         std::max<uint64_t>(hdr ? hdr->value_offset() : 0, header::max_size));
     }
@@ -44,15 +49,15 @@ int lmdb_part_size(MDB_txn* txn, const lmdb_record& record, blob_part part,
 read_outcome lmdb_read(const lmdb_environment& env, MDB_txn* txn,
                        const read_request& request) {
   auto problem = [&](int rc) { return fail(env.failure("read", rc)); };
-  lmdb_record record;
+  std::optional<lmdb_record> record;
   auto rc = lmdb_find(txn, request.key, record);
   if (rc == MDB_NOTFOUND)
     return std::nullopt;
-  if (rc != 0)
-    return problem(rc);
+  if (rc != 0 || !record)
+    return problem(rc != 0 ? rc : MDB_CORRUPTED);
   if (request.pinned) {
     lmdb_head head;
-    if (rc = lmdb_read_head(txn, record, head); rc != 0)
+    if (rc = lmdb_read_head(txn, *record, head); rc != 0)
       return problem(rc);
     if (!has_revision(head.view(), *request.pinned))
       return fail(errc::conflict, "the blob was replaced by another revision");
@@ -60,15 +65,15 @@ read_outcome lmdb_read(const lmdb_environment& env, MDB_txn* txn,
   uint64_t offset = 0;
   uint64_t size = 0;
   if (request.part == blob_part::range) {
-    offset = std::min(request.offset, record.blob_size);
-    size = std::min(request.length, record.blob_size - offset);
-  } else if (rc = lmdb_part_size(txn, record, request.part, size); rc != 0) {
+    offset = std::min(request.offset, record->blob_size);
+    size = std::min(request.length, record->blob_size - offset);
+  } else if (rc = lmdb_part_size(txn, *record, request.part, size); rc != 0) {
     return problem(rc);
   }
   auto copy = std::make_shared_for_overwrite<std::byte[]>(size);
-  if (rc = lmdb_copy(txn, record, offset, size, copy.get()); rc != 0)
+  if (rc = lmdb_copy(txn, *record, offset, size, copy.get()); rc != 0)
     return problem(rc);
-  return blob_view{{copy.get(), size}, record.blob_size, copy};
+  return blob_view{{copy.get(), size}, record->blob_size, copy};
 }
 
 // -- listing ------------------------------------------------------------------

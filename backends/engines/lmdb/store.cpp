@@ -3,12 +3,11 @@
 
 #include "store.hpp"
 
-#include <fcntl.h>
+#include "larder/detail/file/identity.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 
 namespace larder::detail {
 
@@ -75,22 +74,6 @@ expected<void> check_unused(file_ops& ops, const std::string& dir) {
   return {};
 }
 
-/// Makes a directory and its missing parents, and syncs what they are in.
-expected<void> make_directories(file_ops& ops, const std::string& dir) {
-  struct stat info {};
-  auto err = ops.stat(dir, info);
-  if (err == 0)
-    return {};
-  if (err != -ENOENT || dir == "/")
-    return fail(io_failure("look at", dir, err));
-  if (auto ok = make_directories(ops, parent_of(dir)); !ok)
-    return ok;
-  err = ops.make_directory(dir);
-  if (err != 0 && err != -EEXIST)
-    return fail(io_failure("create", dir, err));
-  return sync_directory(ops, parent_of(dir));
-}
-
 } // namespace
 
 expected<void> create_lmdb_store(const std::string& dir,
@@ -98,7 +81,7 @@ expected<void> create_lmdb_store(const std::string& dir,
   // Looked at before anything is made: a refusal leaves no trace.
   if (auto ok = check_unused(*ops, dir); !ok && ok.error() != errc::not_found)
     return ok;
-  if (auto ok = make_directories(*ops, dir); !ok)
+  if (auto ok = make_directories(*ops, dir, true); !ok)
     return ok;
   auto lock = lmdb_lock::acquire(ops, dir, lock_kind::exclusive);
   if (!lock)
@@ -122,14 +105,7 @@ expected<void> create_lmdb_store(const std::string& dir,
 }
 
 expected<bool> lmdb_store_exists(const std::string& dir, file_ops& ops) {
-  auto path = path_of(dir, lmdb_environment::file);
-  struct stat info {};
-  auto err = ops.stat(path, info);
-  if (err == -ENOENT || err == -ENOTDIR)
-    return false;
-  if (err != 0)
-    return fail(io_failure("look at", path, err));
-  return true;
+  return path_exists(ops, path_of(dir, lmdb_environment::file));
 }
 
 expected<void> destroy_lmdb_store(const std::string& dir,

@@ -17,22 +17,27 @@ constexpr auto dbi = lmdb_environment::dbi;
 constexpr uint64_t root = 0;
 
 lmdb_key start_of(uint64_t branch) {
-  return branch == root ? lmdb_key{lmdb_kind::root}
-                        : lmdb_key{lmdb_kind::branch}.add_number(branch);
+  lmdb_key result{branch == root ? lmdb_kind::root : lmdb_kind::branch};
+  if (branch != root)
+    result.add_number(branch);
+  return result;
 }
 
 /// The key of a last segment.
 lmdb_key leaf_key(uint64_t branch, std::string_view segment) {
-  return start_of(branch).add(as_bytes(segment));
+  auto result = start_of(branch);
+  result.add(as_bytes(segment));
+  return result;
 }
 
 /// The key that leads from `branch` on to another. Being one byte longer than
 /// any last segment, it comes behind the one with the same bytes, and before
 /// all greater ones.
 lmdb_key link_key(uint64_t branch, std::string_view rest) {
-  return start_of(branch)
-    .add(as_bytes(rest.substr(0, lmdb_segment_size)))
-    .add(std::byte{0});
+  auto result = start_of(branch);
+  result.add(as_bytes(rest.substr(0, lmdb_segment_size)));
+  result.add(std::byte{0});
+  return result;
 }
 
 int get(MDB_txn* txn, const lmdb_key& key, bytes_view& out) {
@@ -141,17 +146,15 @@ int open_cursor(MDB_txn* txn, lmdb_cursor& out) {
   return rc;
 }
 
-int lmdb_find(MDB_txn* txn, std::string_view key, lmdb_record& out) {
+int lmdb_find(MDB_txn* txn, std::string_view key,
+              std::optional<lmdb_record>& out) {
   uint64_t branch = root;
   if (auto rc = descend(txn, branch, key); rc != 0)
     return rc;
   bytes_view data;
   if (auto rc = get(txn, leaf_key(branch, key), data); rc != 0)
     return rc;
-  auto record = lmdb_record::parse(data);
-  if (!record)
-    return MDB_CORRUPTED;
-  out = *record;
+  out = lmdb_record::parse(data);
   return 0;
 }
 

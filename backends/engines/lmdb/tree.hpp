@@ -31,7 +31,9 @@ using lmdb_cursor = std::unique_ptr<MDB_cursor, close_lmdb_cursor>;
 int open_cursor(MDB_txn* txn, lmdb_cursor& out);
 
 /// Finds the record of a key of any size.
-int lmdb_find(MDB_txn* txn, std::string_view key, lmdb_record& out);
+/// @param out set to nothing for a record that is damaged
+int lmdb_find(MDB_txn* txn, std::string_view key,
+              std::optional<lmdb_record>& out);
 
 /// Puts the record `x`, with branches if the key needs them. What was there is
 /// replaced; its chunks are the caller's to remove.

@@ -1,0 +1,63 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// What the tests of the LMDB engine share.
+
+#pragma once
+
+#include "backends/file_tools.hpp"
+#include "temp_dir.hpp"
+
+#include "larder/compliance.hpp"
+#include "larder/registry.hpp"
+
+namespace lmdb_tools {
+
+using namespace larder;
+
+using file_tools::commit_one;
+using file_tools::erase;
+using file_tools::get;
+using file_tools::must;
+using file_tools::put;
+using file_tools::read_one;
+
+inline engine the_engine() {
+  backend_registry registry;
+  return **registry.find("lmdb");
+}
+
+inline uri at(const std::string& dir,
+              std::map<std::string, std::string> options = {}) {
+  return {"lmdb", {}, dir, std::move(options)};
+}
+
+/// Without sync: what these tests are about does not depend on it.
+inline uri fast(const std::string& dir) {
+  return at(dir, {{"sync", "off"}});
+}
+
+inline std::unique_ptr<backend> create(const uri& x) {
+  return must(the_engine().create(x));
+}
+
+inline std::unique_ptr<backend> open(const uri& x) {
+  return must(the_engine().open(x));
+}
+
+/// A blob with a value of `size` bytes that are all `x`.
+inline std::shared_ptr<const bytes> filled(uint8_t x, size_t size) {
+  bytes value(size, std::byte{x});
+  return std::make_shared<const bytes>(
+    make_test_blob(file_tools::rev(x), {}, value));
+}
+
+inline uint64_t figure(backend& store, const std::string& name) {
+  for (auto& x : store.figures())
+    if (x.name == name)
+      return x.amount;
+  FAIL("no figure " << name);
+  return 0;
+}
+
+} // namespace lmdb_tools
