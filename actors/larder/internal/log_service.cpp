@@ -511,6 +511,7 @@ void log_service::erase_blobs(std::vector<mutation> batch, done_fn then) {
                  }});
     return;
   }
+  host_.stats->queued.add(items->size());
   detail::request(host_.self, host_.writer, commit_batch{items})
     .then([take](const commit_batch_reply& x) { take(*x.items); },
           [then](const caf::error& err) { then(fail(to_error(err))); });

@@ -302,6 +302,7 @@ struct publication_state {
     }
     auto items = std::make_shared<std::vector<mutation>>();
     items->push_back(std::move(mut));
+    ctx->shared_statistics().queued.add_shared(items->size());
     detail::request(self, writer, commit_batch{items})
       .then(
         [this](const commit_batch_reply& reply) {

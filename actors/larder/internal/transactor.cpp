@@ -5,9 +5,11 @@
 
 #include "larder/internal/commit.hpp"
 #include "larder/internal/engine_access.hpp"
+#include "larder/internal/log_apply.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace larder::internal {
@@ -267,13 +269,17 @@ void transactor::commit_all(const transaction_ptr& what,
 
 void transactor::committed(const transaction_ptr& what,
                            std::span<commit_outcome> outcomes) {
+  std::vector<log_garbage> garbage;
   for (auto& x : what->keys())
     if (x.must_commit()) {
+      std::ranges::copy(garbage_of(x.after), std::back_inserter(garbage));
       x.after.committed();
       parts_.ctx->changes().add(x.key);
     }
   auto& outcome = outcome_of_group(outcomes);
   if (outcome) {
+    for (auto& x : garbage)
+      parts_.logs->collect(x);
     report(*what);
     return conclude(what, verdict::changed, std::move(what->result));
   }
