@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 ROUNDS ?= 1000
 
-.PHONY: run test bench kill-trials format check-format install sanitize fuzz docs setup clean
+.PHONY: run test bench kill-trials fault-sweep format check-format install sanitize fuzz docs setup clean
 
 run: build/release/.built
 	build/release/examples/tour
@@ -23,6 +23,11 @@ kill-trials: setup
 	cmake --preset debug
 	cmake --build --preset debug -j $(JOBS) --target larder-kill-trial
 	scripts/kill-trials build/debug $(ROUNDS)
+
+fault-sweep: setup
+	cmake --preset debug
+	cmake --build --preset debug -j $(JOBS) --target larder-fault-sweep
+	scripts/fault-sweep build/debug
 
 sanitize: setup
 	cmake --preset sanitize

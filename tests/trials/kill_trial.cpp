@@ -258,10 +258,7 @@ int main(int argc, char** argv) {
   trials::arguments args{argc, argv};
   if (args.has("writer"))
     return trials::run_writer(args);
-  if (args.has("engines")) {
-    for (auto& x : trials::durable_engines())
-      std::puts(x.c_str());
-    return 0;
-  }
+  if (args.has("engines"))
+    return trials::print_durable_engines();
   return trials::run_trial(args);
 }

@@ -61,13 +61,16 @@ process::~process() {
     ::close(pipe_);
 }
 
+void process::wait() {
+  while (running_ && ::waitpid(pid_, &status_, 0) < 0 && errno == EINTR)
+    ;
+  running_ = false;
+}
+
 bool process::kill() {
-  if (running_) {
+  if (running_)
     ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR)
-      ;
-    running_ = false;
-  }
+  wait();
   return WIFSIGNALED(status_) && WTERMSIG(status_) == SIGKILL;
 }
 

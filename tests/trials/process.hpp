@@ -34,6 +34,9 @@ public:
   /// @returns whether it was alive until then
   bool kill();
 
+  /// Waits for the end of one that is about to end by itself.
+  void wait();
+
   /// Says how it ended.
   std::string ending() const;
 

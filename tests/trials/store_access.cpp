@@ -8,6 +8,8 @@
 
 #include "larder/registry.hpp"
 
+#include <cstdio>
+
 namespace trials {
 
 using namespace larder;
@@ -49,12 +51,11 @@ expected<bool> store_exists(const std::string& uri) {
   return call(&engine::exists, uri);
 }
 
-std::vector<std::string> durable_engines() {
-  std::vector<std::string> result;
+int print_durable_engines() {
   for (auto* scheme : {"file", "rocksdb", "lmdb", "sqlite"})
     if (registry().find(scheme))
-      result.emplace_back(scheme);
-  return result;
+      std::puts(scheme);
+  return 0;
 }
 
 } // namespace trials

@@ -9,7 +9,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace trials {
 
@@ -20,7 +19,8 @@ larder::expected<std::unique_ptr<larder::backend>>
 open_store(const std::string& uri);
 larder::expected<bool> store_exists(const std::string& uri);
 
-/// The schemes of those durable engines that are built in.
-std::vector<std::string> durable_engines();
+/// Prints the schemes of those durable engines that are built in.
+/// @returns 0, the program's status
+int print_durable_engines();
 
 } // namespace trials
