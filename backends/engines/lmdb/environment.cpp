@@ -164,8 +164,11 @@ expected<void> lmdb_environment::check_writable() const {
 expected<void> lmdb_environment::write(const lmdb_write_options& options,
                                        const write_fn& f) {
   std::lock_guard guard{writing_};
-  if (!std::exchange(swept_, true))
-    sweep();
+  if (!prepared_) {
+    if (auto ok = prepare(); !ok)
+      return ok;
+    prepared_ = true;
+  }
   return try_write(options, f);
 }
 
@@ -208,6 +211,19 @@ int lmdb_environment::begin_write(MDB_txn*& txn) {
     return rc;
   rc = set_map_size(0);
   return rc == 0 ? mdb_txn_begin(env_, nullptr, 0, &txn) : rc;
+}
+
+/// Does what the first write of an opened store does. The file may be a copy
+/// that is shorter than the map.
+expected<void> lmdb_environment::prepare() {
+  if (auto ok = check_writable(); !ok)
+    return ok;
+  MDB_envinfo info{};
+  mdb_env_info(env_, &info);
+  if (auto ok = extend_file(info.me_mapsize); !ok)
+    return ok;
+  sweep();
+  return {};
 }
 
 /// LMDB writes its pages where nothing is that anybody needs, syncs them, and

@@ -125,11 +125,11 @@ private:
 
   void end_read(MDB_txn* txn);
   expected<void> check_writable() const;
+  expected<void> prepare();
   expected<void> try_write(const lmdb_write_options& options,
                            const write_fn& f);
   int begin_write(MDB_txn*& txn);
   error commit_failure(int rc);
-  void refuse_writes(std::string why);
   void reopen_env();
   bool free_dead_readers();
   expected<void> grow(const lmdb_write_options& options);
@@ -148,7 +148,7 @@ private:
   std::mutex writing_;
   std::optional<std::string> refusal_;
   uint64_t owner_ = 0;
-  bool swept_ = false;
+  bool prepared_ = false;
 };
 
 } // namespace larder::detail
