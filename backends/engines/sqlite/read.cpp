@@ -44,7 +44,7 @@ row::row(connection& conn, const query& found, bool has_value)
 
 /// What can be told from the row alone.
 expected<void> row::check() const {
-  if (head_.size() > size_)
+  if (head_.size() > size_ || size_ > max_blob_size)
     return damaged(id_);
   if (value_ && (first_chunk_ || head_.size() + value_->size() != size_))
     return damaged(id_);

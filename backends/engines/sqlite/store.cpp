@@ -228,6 +228,8 @@ expected<std::unique_ptr<backend>> create_store(const config& cfg) {
   auto conn = connection::open(cfg, SQLITE_OPEN_CREATE);
   if (!conn)
     return fail(conn.error());
+  if (auto ok = conn->execute("PRAGMA page_size=4096"); !ok)
+    return fail(ok.error());
   auto mode = conn->text_of("PRAGMA journal_mode=WAL");
   if (!mode)
     return fail(mode.error());

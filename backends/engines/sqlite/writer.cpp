@@ -243,18 +243,19 @@ expected<bool> writer::delete_slice() {
 }
 
 void writer::checkpoint() {
+  auto pages = 0;
+  auto copied = 0;
   auto code = sqlite3_wal_checkpoint_v2(
-    conn_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  if (code == SQLITE_OK) {
+    conn_.handle(), "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+  if (code == SQLITE_OK)
     checkpoints_.fetch_add(1, std::memory_order_relaxed);
-    checkpoint_at_ = checkpoint_pages;
-    log_pages_ = 0; // the next commit tells
-    return;
-  }
   if (is_failed_sync(code))
     break_down(conn_.failure(code));
-  // Otherwise the log has it all. Try again when it has grown further.
-  checkpoint_at_ = log_pages_ + checkpoint_pages;
+  // What could not be copied, as somebody reads an old state or it failed, is
+  // still in the log: try again when that has grown further.
+  auto complete = code == SQLITE_OK && copied == pages;
+  checkpoint_at_ = checkpoint_pages + (complete ? 0 : log_pages_);
+  log_pages_ = 0; // the next commit tells
 }
 
 // -- chunks -------------------------------------------------------------------

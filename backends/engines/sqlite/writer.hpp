@@ -13,8 +13,8 @@
 
 namespace larder::detail::sqlite {
 
-/// The connection that writes. One thread at a time, the holder of `mutex()`;
-/// `failed_sync` and the counters are for all.
+/// The connection that writes. For one thread at a time, the holder of
+/// `mutex()`; the counters are for all.
 class writer {
 public:
   /// @param conn open, and has read something

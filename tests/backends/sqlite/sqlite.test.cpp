@@ -205,6 +205,20 @@ TEST_CASE("the SQLite engine checks its options") {
   CHECK(open(tmp / "db")->caps().durable);
 }
 
+TEST_CASE("a SQLite store that this process has open is not destroyed") {
+  temp_dir tmp;
+  auto store = create(tmp / "db");
+  auto other = open(tmp / "db");
+  store.reset();
+  auto refused = sqlite().destroy(uri_of(tmp / "db"));
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::locked);
+  REQUIRE(commit_one(*other, put("a", blob(1, "x"))));
+  other.reset();
+  REQUIRE(sqlite().destroy(uri_of(tmp / "db")));
+  CHECK(std::filesystem::is_empty(tmp.path()));
+}
+
 TEST_CASE("a database that was removed while open takes no more writes") {
   temp_dir tmp;
   auto store = create(tmp / "db");
