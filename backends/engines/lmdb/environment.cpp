@@ -236,10 +236,11 @@ error lmdb_environment::commit_failure(int rc) {
   if (txn != nullptr)
     mdb_txn_abort(txn);
   auto reason = failure("write", rc);
-  // LMDB makes EIO of a write that the medium could not take wholly.
-  if (!lost && rc == EIO && is_full(path_))
+  // LMDB makes EIO of a write that the medium could not take wholly. Both
+  // may also come of a sync.
+  if (!lost && (rc == EIO || rc == ENOSPC) && is_full(path_))
     return failure("write", ENOSPC);
-  if (!lost && (rc < 0 || rc == ENOMEM || is_out_of_space(rc)))
+  if (!lost && (rc < 0 || rc == ENOMEM || rc == EDQUOT || rc == EFBIG))
     return reason;
   refusal_ = "a commit failed (" + reason.message() + ")";
   if (lost)

@@ -45,8 +45,12 @@ std::string_view advice(int rc) {
       return "; too many processes read at once, try again later";
     case MDB_PANIC:
       return "; close the store everywhere in this process and open it again";
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return "; make room on the medium";
     default:
-      return is_out_of_space(rc) ? "; make room on the medium" : "";
+      return "";
   }
 }
 
@@ -57,9 +61,4 @@ error lmdb_failure(std::string_view verb, const std::string& path, int rc) {
                  + mdb_strerror(rc) + std::string{advice(rc)};
   return {code_of(rc), std::move(message)};
 }
-
-bool is_out_of_space(int rc) noexcept {
-  return rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
-}
-
 } // namespace larder::detail

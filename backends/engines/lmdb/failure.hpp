@@ -16,8 +16,4 @@ namespace larder::detail {
 /// `path`: reason". Damage that LMDB notices is `corruption`.
 error lmdb_failure(std::string_view verb, const std::string& path, int rc);
 
-/// Whether `rc` says that the medium, a quota or a limit of the file's size has
-/// no room for more.
-bool is_out_of_space(int rc) noexcept;
-
 } // namespace larder::detail
