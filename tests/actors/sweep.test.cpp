@@ -484,6 +484,10 @@ TEST_CASE("sweeps and what they keep are bounded") {
   for (auto i = 0; i < 1000; ++i)
     many.emplace_back(i);
   CHECK(code_of(world.call(keep_request{first, many})) == errc::limit_exceeded);
+  // Some of them are not kept, so that nothing may be deleted any more.
+  CHECK(world.call(keep_request{first, {}}));
+  CHECK(code_of(world.call(sweep_page_request{first, 10}))
+        == errc::limit_exceeded);
   REQUIRE(world.call(end_sweep_request{first}));
   CHECK(world.call(begin_sweep_request{}));
 }

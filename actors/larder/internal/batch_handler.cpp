@@ -82,13 +82,13 @@ void batch_handler::start_batch(Request req,
     return answer.fail(what.error());
   auto shared = std::make_shared<decltype(answer)>(std::move(answer));
   auto& op = parts_.stats->operations[static_cast<size_t>(batch_kind<Request>)];
-  run_best_effort(
-    parts_, std::move(*what),
-    [shared, &op, age = stopwatch{}](std::vector<key_outcome> outcomes) {
-      auto failed = !outcomes.empty() && outcomes.back().failure;
-      op.add(failed, age.microseconds());
-      shared->deliver({std::move(outcomes)});
-    });
+  run_best_effort(parts_, std::move(*what),
+                  [shared, &op, ctx = parts_.ctx,
+                   age = stopwatch{}](std::vector<key_outcome> outcomes) {
+                    auto failed = !outcomes.empty() && outcomes.back().failure;
+                    op.add(failed, age.microseconds());
+                    shared->deliver({std::move(outcomes)});
+                  });
 }
 
 template <class Request>

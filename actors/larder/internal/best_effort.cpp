@@ -23,10 +23,21 @@ public:
     outcomes_.reserve(what_.then_operations.size());
   }
 
+  /// The store ends before all is done. Nothing else is left of it by now.
+  ~sequence() {
+    if (!done_)
+      return;
+    add(make_outcome(current(),
+                     error{errc::unavailable,
+                           "the store ended before it could answer: the change "
+                           "may or may not have been made"}));
+    give_up();
+  }
+
   void next() {
     auto& all = what_.then_operations;
     if (outcomes_.size() == all.size())
-      return done_(std::move(outcomes_));
+      return finish();
     std::visit([this](auto& op) { send(op); }, all[outcomes_.size()]);
   }
 
@@ -63,7 +74,11 @@ private:
                     "not begun: another key before it has failed"};
     while (outcomes_.size() < what_.then_operations.size())
       add(make_outcome(current(), untouched));
-    done_(std::move(outcomes_));
+    finish();
+  }
+
+  void finish() {
+    std::exchange(done_, nullptr)(std::move(outcomes_));
   }
 
   void answered() {

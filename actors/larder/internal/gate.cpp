@@ -4,6 +4,7 @@
 #include "larder/internal/gate.hpp"
 
 #include "larder/internal/batch.hpp"
+#include "larder/internal/when_over.hpp"
 
 #include <exception>
 #include <string>
@@ -39,13 +40,9 @@ gate::gate(caf::actor_config& cfg, caf::actor store, gate_limits limits,
 
 caf::behavior gate::make_behavior() {
   // A store that ends without answering must not leave clients waiting.
-  store_->attach_functor([this, weak = address()] {
-    auto fail_clients = [this] {
-      fail_all({errc::unavailable, "the store has ended; a write may or may "
-                                   "not have happened"});
-    };
-    if (auto self = caf::actor_cast<caf::actor>(weak))
-      detail::anon_send(self, post{fail_clients});
+  when_over(this, caf::actor_cast<caf::abstract_actor*>(store_), [this] {
+    fail_all({errc::unavailable, "the store has ended; a write may or may "
+                                 "not have happened"});
   });
   return {
     [this](const wire_message& msg) {
@@ -198,14 +195,10 @@ void gate::note(const caf::actor& client, const watch_reply& reply) {
   i->second.push_back(reply.watch);
   if (!is_new)
     return;
-  client->attach_functor([this, addr, weak = address()] {
-    auto forget = [this, addr] {
-      if (auto node = watches_.extract(addr))
-        for (auto id : node.mapped())
-          detail::anon_send(store_, unwatch_request{id});
-    };
-    if (auto self = caf::actor_cast<caf::actor>(weak))
-      detail::anon_send(self, post{forget});
+  when_over(this, caf::actor_cast<caf::abstract_actor*>(client), [this, addr] {
+    if (auto node = watches_.extract(addr))
+      for (auto id : node.mapped())
+        detail::anon_send(store_, unwatch_request{id});
   });
 }
 

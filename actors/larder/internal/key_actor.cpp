@@ -70,13 +70,19 @@ struct key_actor_state : key_actor_parts {
   /// Changes are made at once if neither the key nor the engine lets wait.
   template <class Request>
   caf::result<typename Request::reply_type> handle_change(Request& req) {
-    if (!closing && ctx->in_place()
-        && cost_of(req) < ctx->config().max_pending_bytes) {
-      auto needs = keys->needs_to_change(req.key, traits<Request>::needs(req));
-      if (auto known = keys->peek(req.key, needs))
-        return at_once<Request>(change_at_once(req, *known));
-    }
+    if (auto known = peek_to_change(req))
+      return at_once<Request>(change_at_once(req, *known));
     return handle(req);
+  }
+
+  /// The entry of a key that can be changed at once, or null.
+  template <class Request>
+  const entry* peek_to_change(const Request& req) {
+    if (closing || !ctx->in_place()
+        || cost_of(req) >= ctx->config().max_pending_bytes)
+      return nullptr;
+    return keys->peek(
+      req.key, keys->needs_to_change(req.key, traits<Request>::needs(req)));
   }
 
   template <class Request>
@@ -108,10 +114,9 @@ struct key_actor_state : key_actor_parts {
   }
 
   caf::result<erase_reply> handle_erase(erase_request& req) {
-    auto needs = traits<erase_request>::needs(req);
-    auto known = ctx->in_place() ? keys->peek(req.key, needs) : nullptr;
+    auto known = peek_to_change(req);
     if (known != nullptr && !known->is_log())
-      return handle_change(req);
+      return at_once<erase_request>(change_at_once(req, *known));
     return logs->erase(req);
   }
 

@@ -13,7 +13,7 @@
 namespace larder::internal {
 
 /// Answers one request exactly once: if nobody does before it is destroyed, the
-/// answer is `closed` (CAF 0.17 would never answer).
+/// answer is `closed` (CAF 0.17 would never answer), or `unavailable`.
 template <class T>
 class promise {
 public:
@@ -24,15 +24,29 @@ public:
   }
 
   promise(promise&& other) noexcept
-    : impl_(std::move(other.impl_)), open_(std::exchange(other.open_, false)) {
+    : impl_(std::move(other.impl_)),
+      open_(std::exchange(other.open_, false)),
+      in_doubt_(other.in_doubt_) {
     // nop
   }
 
   promise& operator=(promise&&) = delete;
 
   ~promise() {
-    if (open_)
+    if (!open_)
+      return;
+    if (in_doubt_)
+      fail(error{errc::unavailable,
+                 "the store ended before it could answer: the change may or "
+                 "may not have been made"});
+    else
       fail(error{errc::closed, "the store ended before it could answer"});
+  }
+
+  /// To be called before something is changed by others, who may outlive this:
+  /// then nobody may say that nothing was done.
+  void leave_in_doubt() noexcept {
+    in_doubt_ = true;
   }
 
   void deliver(T x) {
@@ -60,6 +74,7 @@ public:
 private:
   caf::typed_response_promise<T> impl_;
   bool open_ = true;
+  bool in_doubt_ = false;
 };
 
 /// Calls `f`, which returns a `caf::result<T>`, and turns what it throws into

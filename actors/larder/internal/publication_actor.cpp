@@ -6,6 +6,8 @@
 #include "larder/internal/batch.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/publications.hpp"
+#include "larder/internal/random_id.hpp"
+#include "larder/internal/when_over.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -80,6 +82,7 @@ struct publication_state {
       return to_caf(error{errc::closed, "the store is being closed"});
     auto answer = std::make_shared<promise<Reply>>(self);
     auto result = answer->handle();
+    answer->leave_in_doubt();
     auto outcome = std::make_shared<expected<Reply>>();
     auto apply = [f, outcome](publication_map& open) {
       auto changed = false;
@@ -100,9 +103,7 @@ struct publication_state {
   begin(const begin_publication_request& req) {
     if (auto ok = check_lease(req.lease); !ok)
       return to_caf(ok.error());
-    uint64_t id = 0;
-    fill_random(std::as_writable_bytes(std::span{&id, 1}));
-    id = id >> 1 | 1;
+    auto id = random_id();
     hold(id);
     auto f = [this, id, lease = req.lease](
                publication_map& open,
@@ -188,13 +189,8 @@ struct publication_state {
     auto addr = caf::actor_cast<caf::actor_addr>(holder);
     auto [i, is_new] = holders.try_emplace(addr);
     i->second.insert(id);
-    if (!is_new)
-      return;
-    auto weak = self->address();
-    holder->get()->attach_functor([this, addr, weak] {
-      if (auto hdl = caf::actor_cast<caf::actor>(weak))
-        detail::anon_send(hdl, post{[this, addr] { release(addr); }});
-    });
+    if (is_new)
+      when_over(self, holder->get(), [this, addr] { release(addr); });
   }
 
   void forget(uint64_t id) {

@@ -10,6 +10,7 @@
 #include "larder/internal/key_actor.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/publication_actor.hpp"
+#include "larder/internal/random_id.hpp"
 #include "larder/internal/routing.hpp"
 #include "larder/internal/stream_actor.hpp"
 #include "larder/internal/sweep_actor.hpp"
@@ -118,7 +119,7 @@ struct store_state {
                             + " streams are open already, try again later"});
     if (closing)
       return to_caf(error{errc::closed, "the store is being closed"});
-    auto id = new_session_id();
+    auto id = random_id();
     auto hdl = linked(
       spawn_stream(self->system(), ctx, id, this_store(), owner(req.key)));
     streams.emplace(id, hdl);
@@ -132,16 +133,6 @@ struct store_state {
 
   caf::actor this_store() const {
     return caf::actor_cast<caf::actor>(self);
-  }
-
-  /// Not to be guessed, so that only who opened a stream or sweep uses it.
-  uint64_t new_session_id() const {
-    uint64_t id = 0;
-    do {
-      fill_random(std::as_writable_bytes(std::span{&id, 1}));
-      id >>= 1;
-    } while (id == 0 || streams.contains(id) || sweeps.contains(id));
-    return id;
   }
 
   template <class Request>
@@ -165,7 +156,7 @@ struct store_state {
         error{errc::overloaded,
               std::to_string(sweeps.size())
                 + " sweeps are under way already, try again later"});
-    auto id = new_session_id();
+    auto id = random_id();
     auto hdl
       = linked(spawn_sweep(self->system(), ctx, id,
                            {this_store(), reader(), publications, key_actors}));

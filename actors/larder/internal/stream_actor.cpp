@@ -220,6 +220,7 @@ struct stream_state {
       = [enc = encoder](int64_t last_write) { return enc->prefix(last_write); };
     auto answer = std::make_shared<promise<put_reply>>(self);
     auto result = answer->handle();
+    answer->leave_in_doubt();
     detail::request(self, key_actor, std::move(commit))
       .then(
         [this, answer](const put_reply& reply) {

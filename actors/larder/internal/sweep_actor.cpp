@@ -96,8 +96,10 @@ struct sweep_state {
   caf::result<keep_reply> keep(const keep_request& req) {
     ++activity;
     for (auto& key : req.keys)
-      if (auto ok = plan->keep.add(key, 0); !ok)
+      if (auto ok = plan->keep.add(key, 0); !ok) {
+        broken = ok.error().with_context("what is to be kept is not known");
         return to_caf(ok.error());
+      }
     keep_given = true;
     return keep_reply{plan->keep.size()};
   }
@@ -167,6 +169,8 @@ struct sweep_state {
     }
     auto answer = std::make_shared<promise<sweep_page_reply>>(self);
     auto result = answer->handle();
+    if (!plan->dry_run)
+      answer->leave_in_doubt();
     auto done = [this, answer](expected<sweep_page_reply> reply) {
       if (reply) {
         cursor = reply->next;

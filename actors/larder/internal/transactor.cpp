@@ -105,8 +105,10 @@ transactor::~transactor() {
   error in_doubt{errc::unavailable,
                  "the store ended during a commit: the changes may or may not "
                  "have been made"};
+  // Other key actors may outlive this one: unless a transaction is given up
+  // first, they carry it out.
   for (auto& [what, client] : clients_)
-    if (what->committing())
+    if (!what->revoke() && what->committing())
       client->finish(what->request(), fail(in_doubt));
 }
 
@@ -124,7 +126,7 @@ void transactor::start(transact_request request,
 void transactor::begin(transaction_ptr what,
                        std::unique_ptr<transaction_client> client) {
   what->home = parts_.index;
-  clients_.emplace(what.get(), std::move(client));
+  clients_.emplace(what, std::move(client));
   auto keys = what->keys();
   if (keys.empty())
     decide(what);
@@ -355,7 +357,7 @@ void transactor::release(hold& x) {
 
 /// Answers the request, or begins again.
 void transactor::answer(const transaction_ptr& what) {
-  auto node = clients_.extract(what.get());
+  auto node = clients_.extract(what);
   if (node.empty())
     return;
   auto& client = node.mapped();

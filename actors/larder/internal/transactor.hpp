@@ -109,7 +109,8 @@ private:
 
   key_actor_parts& parts_;
   std::unordered_map<const transaction*, std::unique_ptr<hold>> holds_;
-  std::unordered_map<const transaction*, std::unique_ptr<transaction_client>>
+  /// Of the transactions that this key actor was asked for.
+  std::unordered_map<transaction_ptr, std::unique_ptr<transaction_client>>
     clients_;
   /// Holds that have all the keys they will get.
   std::vector<hold*> ready_;

@@ -5,8 +5,10 @@
 
 #include "larder/internal/batch.hpp"
 #include "larder/internal/promise.hpp"
+#include "larder/internal/random_id.hpp"
 #include "larder/internal/routing.hpp"
 #include "larder/internal/watch_hub.hpp"
+#include "larder/internal/when_over.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -83,16 +85,6 @@ private:
 
   time_point now() const {
     return clock().now();
-  }
-
-  /// Not to be guessed, so that only who began a watch fetches from it.
-  static uint64_t random_id() {
-    uint64_t id = 0;
-    while (id == 0) {
-      fill_random(std::as_writable_bytes(std::span{&id, 1}));
-      id >>= 1;
-    }
-    return id;
   }
 
   // -- beginning --------------------------------------------------------------
@@ -308,14 +300,10 @@ private:
     auto addr = caf::actor_cast<caf::actor_addr>(subscriber);
     if (!subscribers_.try_emplace(addr).second)
       return;
-    subscriber->get()->attach_functor([this, addr, weak = address()] {
-      auto forget = [this, addr] {
-        if (auto node = subscribers_.extract(addr))
-          for (auto id : node.mapped())
-            end(id);
-      };
-      if (auto self = caf::actor_cast<caf::actor>(weak))
-        detail::anon_send(self, post{forget});
+    when_over(this, subscriber->get(), [this, addr] {
+      if (auto node = subscribers_.extract(addr))
+        for (auto id : node.mapped())
+          end(id);
     });
   }
 
