@@ -73,6 +73,13 @@ expected<value> decode_key(std::string_view encoded) {
   return result;
 }
 
+bool names_key(std::string_view encoded, const value& key) {
+  if (auto mark = mark_of(key); mark != 0)
+    return encoded.starts_with(mark) && encoded.substr(1) == key.as_string();
+  auto own = encode_key(key);
+  return own && *own == encoded;
+}
+
 expected<std::string> encode_key_prefix(const value& prefix) {
   if (mark_of(prefix) == 0)
     return fail(errc::invalid_argument,

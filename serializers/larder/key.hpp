@@ -26,6 +26,9 @@ expected<std::string> encode_key(const value& key);
 /// @returns `corruption` for bytes that no key has
 expected<value> decode_key(std::string_view encoded);
 
+/// Returns whether `encoded` is what `encode_key` makes of `key`.
+bool names_key(std::string_view encoded, const value& key);
+
 /// Returns whether `encoded` names a blob that is larder's own: it begins with
 /// a zero byte, as no encoded key does. Such blobs are in no listing of keys.
 constexpr bool is_hidden_key(std::string_view encoded) noexcept {

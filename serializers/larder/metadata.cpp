@@ -71,15 +71,27 @@ value metadata::to_value() const {
 expected<metadata> metadata::from_stored_form(const value& x) {
   if (!x.is(value::kind::map))
     return damaged("is not a map");
-  auto find
-    = [&](std::string_view name) { return x.find(value::keyword(name)); };
   metadata result;
-  if (auto key = find("key"))
-    result.key = *key;
-  else
+  const value* key = nullptr;
+  const value* type = nullptr;
+  const value* stamp = nullptr;
+  std::vector<value::entry> extras;
+  // One pass without making keywords to look for: listings read a great many.
+  for (auto& entry : x.entries()) {
+    if (!is_reserved(entry.first))
+      extras.push_back(entry);
+    else if (auto name = entry.first.as_string(); name == "key")
+      key = &entry.second;
+    else if (name == "type")
+      type = &entry.second;
+    else if (name == "last-write")
+      stamp = &entry.second;
+    // A revision here is konserve's own, of no meaning to larder.
+  }
+  if (key == nullptr)
     return damaged("names no key");
-  auto type = find("type");
-  if (!type || !type->is(value::kind::keyword))
+  result.key = *key;
+  if (type == nullptr || !type->is(value::kind::keyword))
     return damaged("has no type");
   if (type->as_string() == "binary")
     result.type = content_type::binary;
@@ -89,16 +101,11 @@ expected<metadata> metadata::from_stored_form(const value& x) {
     return fail(errc::unsupported, "values of the type "
                                      + detail::excerpt(to_edn(*type))
                                      + " cannot be read");
-  auto stamp = find("last-write");
-  if (!stamp || !stamp->is(value::kind::instant))
+  if (stamp == nullptr || !stamp->is(value::kind::instant))
     return damaged("does not tell when the key was written");
   result.last_write = stamp->as_instant();
-  std::vector<value::entry> extras;
-  // A revision here is konserve's own, of no meaning to larder.
-  for (auto& entry : x.entries())
-    if (!is_reserved(entry.first))
-      extras.push_back(entry);
-  result.extras = value::map_from_sorted(std::move(extras));
+  if (!extras.empty())
+    result.extras = value::map_from_sorted(std::move(extras));
   return result;
 }
 

@@ -221,6 +221,12 @@ expected<value> merge_extras(const value& before, const value& extras) {
 
 // -- reading ------------------------------------------------------------------
 
+expected<get_reply> whole_value(const value& key, const entry& state) {
+  if (!state.is_value())
+    return no_value(key, state, "use read");
+  return get_reply{state.content, state.meta.rev};
+}
+
 expected<get_reply> apply(const get_request& req, const entry& state,
                           int64_t now) {
   if (!state.live(now)) {
@@ -228,10 +234,8 @@ expected<get_reply> apply(const get_request& req, const entry& state,
       return get_reply{*req.fallback, {}};
     return missing(req.key);
   }
-  if (!state.is_value())
-    return no_value(req.key, state, "use read");
-  if (req.steps.empty())
-    return get_reply{state.content, state.meta.rev};
+  if (req.steps.empty() || !state.is_value())
+    return whole_value(req.key, state);
   auto res = get_in(state.content, req.steps);
   if (res)
     return get_reply{std::move(*res), state.meta.rev};

@@ -11,6 +11,9 @@
 
 namespace larder::internal {
 
+/// Answers a get of the whole value of a key that is present.
+expected<get_reply> whole_value(const value& key, const entry& state);
+
 /// Each function answers the request as of `state` and changes `state` (setting
 /// `changed`) if it is a change. On an error nothing has changed.
 /// @pre `state` is known as far as the request needs

@@ -284,6 +284,39 @@ expected<metadata> checked_metadata(store_context& ctx, const std::string& key,
   return ctx.blobs().decode_metadata(key, (*more)->data);
 }
 
+/// Makes an entry of a listing, unless the key is not there any more.
+std::optional<key_entry> describe_entry(store_context& ctx,
+                                        const list_entry& item,
+                                        bool with_metadata, int64_t now,
+                                        actor_statistics& stats) {
+  key_entry result;
+  if (!item.blob) {
+    result.damage = to_string(item.blob.error());
+  } else if (auto hdr = header::decode(item.blob->data); !hdr) {
+    result.damage = to_string(hdr.error());
+  } else if (with_metadata || hdr->expired(now)) {
+    // A header is not believed when it says that its key is not to be seen.
+    auto meta = checked_metadata(ctx, item.key, *item.blob, stats);
+    if (meta ? meta->expired(now) : meta.error() == errc::not_found)
+      return std::nullopt;
+    if (!meta) {
+      result.damage = to_string(meta.error());
+    } else if (with_metadata) {
+      result.key = meta->key;
+      result.meta = std::move(*meta);
+      return result;
+    }
+  }
+  if (auto key = decode_key(item.key)) {
+    result.key = std::move(*key);
+  } else {
+    // Not a name that larder gives out: shown as it is, never hidden.
+    result.key = value{to_bytes(item.key)};
+    result.damage = to_string(key.error());
+  }
+  return result;
+}
+
 } // namespace
 
 expected<read_reply> read_range(store_context& ctx,
@@ -336,34 +369,13 @@ expected<list_keys_reply> list_keys(store_context& ctx,
   list_keys_reply result;
   result.next = std::move(page->next);
   auto now = ctx.now();
+  result.entries.reserve(page->entries.size());
   for (auto& item : page->entries) {
     if (is_hidden_key(item.key))
       continue;
-    auto key = decode_key(item.key);
-    key_entry entry;
-    if (!key) {
-      // Not a name that larder gives out: shown as it is, never hidden.
-      entry.key = value{to_bytes(item.key)};
-      entry.damage = to_string(key.error());
-      result.entries.push_back(std::move(entry));
-      continue;
-    }
-    entry.key = std::move(*key);
-    if (!item.blob) {
-      entry.damage = to_string(item.blob.error());
-    } else if (auto hdr = header::decode(item.blob->data); !hdr) {
-      entry.damage = to_string(hdr.error());
-    } else if (req.with_metadata || hdr->expired(now)) {
-      // A header is not believed when it says that its key is not to be seen.
-      auto meta = checked_metadata(ctx, item.key, *item.blob, stats);
-      if (meta ? meta->expired(now) : meta.error() == errc::not_found)
-        continue;
-      if (!meta)
-        entry.damage = to_string(meta.error());
-      else if (req.with_metadata)
-        entry.meta = std::move(*meta);
-    }
-    result.entries.push_back(std::move(entry));
+    auto entry = describe_entry(ctx, item, req.with_metadata, now, stats);
+    if (entry)
+      result.entries.push_back(std::move(*entry));
   }
   return result;
 }

@@ -6,7 +6,6 @@
 #include "larder/internal/apply.hpp"
 #include "larder/internal/routing.hpp"
 
-#include <limits>
 #include <utility>
 
 namespace larder::internal {
@@ -27,8 +26,7 @@ void snapshot_item::take(const entry& state) {
     return;
   expiry = state.meta.expiry;
   // Whether it has expired is decided when all keys have been seen.
-  constexpr auto never = std::numeric_limits<int64_t>::min();
-  content = apply(get_request{key, {}, std::nullopt}, state, never);
+  content = whole_value(key, state);
 }
 
 void snapshot_item::fail(const error& err) {

@@ -270,12 +270,11 @@ expected<void> check_key(std::string_view key, const metadata& meta,
       return fail(errc::corruption, "a hidden blob of layout 1");
     return {};
   }
-  auto key_value = decode_key(key);
-  if (!key_value)
-    return fail(key_value.error());
-  if (meta.key != *key_value)
-    return fail(errc::corruption, "the blob belongs to another key");
-  return {};
+  if (names_key(key, meta.key))
+    return {};
+  if (auto valid = decode_key(key); !valid)
+    return fail(valid.error());
+  return fail(errc::corruption, "the blob belongs to another key");
 }
 
 } // namespace
