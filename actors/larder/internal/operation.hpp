@@ -66,10 +66,11 @@ public:
   /// @returns whether the state has changed
   virtual bool apply(entry& state, const apply_context& ctx) = 0;
 
-  /// Sends the answer that `apply` has kept.
+  /// Sends the answer that `apply` has kept. Must not give the shard anything
+  /// to do: it is in the middle of something.
   virtual void answer() = 0;
 
-  /// Sends an error instead.
+  /// Sends an error instead. As `answer`.
   virtual void fail(const error& err) = 0;
 
   /// What it is called in the log.

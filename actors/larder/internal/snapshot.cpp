@@ -95,15 +95,13 @@ public:
     caf::actor asked_by;
     size_t missing;
 
+    /// By message also to this actor: what comes next may look at the key that
+    /// is being answered for.
     void one_less() {
       if (--missing > 0)
         return;
       --reader.looking_;
-      auto self = reader.parts_.self;
-      if (asked_by == self)
-        reader.looked(what);
-      else
-        detail::send(self, asked_by, snapshot_seen{what});
+      detail::send(reader.parts_.self, asked_by, snapshot_seen{what});
     }
   };
 
@@ -166,13 +164,18 @@ void snapshot_reader::look(const snapshot_ptr& what,
       rest.push_back(&x);
     }
   }
+  if (rest.empty()) {
+    if (asked_by == parts_.self)
+      looked(what);
+    else
+      detail::send(parts_.self, asked_by, snapshot_seen{what});
+    return;
+  }
   ++looking_;
-  // One more than there are, so that it is not over before all have begun.
   auto whose = std::make_shared<look_operation::progress>(
-    look_operation::progress{*this, what, asked_by, rest.size() + 1});
+    look_operation::progress{*this, what, asked_by, rest.size()});
   for (auto x : rest)
     parts_.keys->execute(std::make_unique<look_operation>(whose, *x));
-  whose->one_less();
 }
 
 // -- asking -------------------------------------------------------------------
