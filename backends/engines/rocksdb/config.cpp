@@ -101,7 +101,7 @@ rocks_options::rocks_options(const rocks_config& config)
         ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
         : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // Bounds the time that opening takes after a crash.
-  db.max_total_wal_size = 4 * config.write_buffer;
+  db.max_total_wal_size = 2 * config.write_buffer;
   // What could not be written is never tried again, see rocks_database.
   db.max_bgerror_resume_count = 0;
   // The kernel begins to write early, so that a sync waits for less.

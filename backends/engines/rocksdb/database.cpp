@@ -85,11 +85,25 @@ rocks_database::open(rocks_config config, store_lock lock, const uuid& id,
 rocks_database::~rocks_database() {
   if (!db_)
     return;
+  empty_log();
   for (auto* x : {notes_, heads_, chunks_})
     if (x != nullptr)
       db_->DestroyColumnFamilyHandle(x);
   // Nothing is buffered outside the log, so there is nothing that could fail.
   static_cast<void>(db_->Close());
+}
+
+/// Spares the next session from carrying out the log, if that would take time.
+/// Failing does no harm: all of it is in the log.
+void rocks_database::empty_log() {
+  constexpr uint64_t min_size = uint64_t{1} << 20;
+  uint64_t size = 0;
+  if (!prepared_ || failed_
+      || !db_->GetAggregatedIntProperty("rocksdb.cur-size-active-mem-table",
+                                        &size)
+      || size < min_size)
+    return;
+  static_cast<void>(db_->Flush({}, {notes_, heads_, chunks_}));
 }
 
 // -- writing ------------------------------------------------------------------

@@ -106,6 +106,7 @@ public:
 private:
   rocks_database(rocks_config config, store_lock lock, const uuid& id);
 
+  void empty_log();
   expected<void> check_writable() const;
   expected<void> write(rocksdb::WriteBatch& batch, bool sync);
   expected<void> sweep();

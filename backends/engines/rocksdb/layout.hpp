@@ -23,8 +23,9 @@ constexpr std::string_view notes_family = "default";
 
 constexpr uint64_t chunk_size = uint64_t{256} << 10;
 
-/// A value of no more bytes stays with its metadata.
-constexpr uint64_t max_inline_value = 512;
+/// A value of no more bytes stays with its metadata: looking a second time
+/// would cost more than listings gain from passing over less.
+constexpr uint64_t max_inline_value = 2048;
 
 inline rocksdb::Slice to_slice(bytes_view x) noexcept {
   return {reinterpret_cast<const char*>(x.data()), x.size()};
