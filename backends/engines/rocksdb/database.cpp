@@ -13,7 +13,7 @@ namespace larder::detail {
 namespace {
 
 /// From so many chunks on, removing a range costs less than single ones.
-constexpr uint64_t min_range = 256;
+constexpr uint64_t min_range = 64;
 
 bool contains(std::string_view str, std::string_view what) noexcept {
   return str.find(what) != std::string_view::npos;
@@ -74,6 +74,12 @@ rocks_database::open(rocks_config config, store_lock lock, const uuid& id,
     return fail(errc::corruption,
                 "the database in " + dir
                   + " is missing or not larder's: " + status.ToString());
+  if (status.IsCorruption() && result->config_.strict_recovery)
+    return fail(errc::corruption,
+                "the database in " + dir + " is damaged: " + status.ToString()
+                  + "; if it is the log (a file *.log), "
+                    "recovery=point-in-time opens the store as it was before "
+                    "the damaged place and discards the rest");
   if (!status.ok())
     return fail(to_error(status, "cannot open the database in " + dir));
   result->notes_ = handles[0];
@@ -99,7 +105,7 @@ void rocks_database::empty_log() {
   constexpr uint64_t min_size = uint64_t{1} << 20;
   uint64_t size = 0;
   if (!prepared_ || failed_
-      || !db_->GetAggregatedIntProperty("rocksdb.cur-size-active-mem-table",
+      || !db_->GetAggregatedIntProperty("rocksdb.cur-size-all-mem-tables",
                                         &size)
       || size < min_size)
     return;

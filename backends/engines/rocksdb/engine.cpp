@@ -13,8 +13,8 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <exception>
-#include <limits>
 
 namespace larder::detail {
 
@@ -86,10 +86,10 @@ public:
                                                uint64_t prefix_size) override {
     if (auto ok = check_key(key); !ok)
       return fail(ok.error());
-    if (prefix_size > max_prefix_size)
+    auto max = std::min(max_prefix_size, db_->config().max_blob_size);
+    if (prefix_size > max)
       return fail(errc::limit_exceeded, "header and metadata have more than "
-                                          + std::to_string(max_prefix_size)
-                                          + " bytes");
+                                          + std::to_string(max) + " bytes");
     try {
       return std::make_unique<rocks_staged_blob>(db_, key, prefix_size);
     } catch (const std::exception&) {

@@ -59,6 +59,12 @@ public:
     std::list<key_set>::iterator self_;
   };
 
+  /// Returns how many are inside or waiting.
+  size_t size() {
+    std::lock_guard guard{mutex_};
+    return queue_.size();
+  }
+
 private:
   std::mutex mutex_;
   std::condition_variable left_;
