@@ -110,6 +110,16 @@ TEST_CASE("files in front of files pass the compliance suite") {
                  2);
 }
 
+TEST_CASE("a tiered store over every engine built in passes the compliance "
+          "suite") {
+  backend_registry registry;
+  for (std::string scheme : {"rocksdb", "lmdb", "sqlite"})
+    if (registry.find(scheme))
+      check_complies("tiered:" + scheme + ":#?sync=off&front-bytes=200000&front="
+                       + scheme + ":#-front?sync=off",
+                     1);
+}
+
 TEST_CASE("a tiered store in front of a store passes the compliance suite") {
   check_complies("tiered:memory:#?front=tiered:memory:&front-bytes=20000", 5);
 }
