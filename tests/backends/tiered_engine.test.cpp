@@ -115,8 +115,9 @@ TEST_CASE("a tiered store over every engine built in passes the compliance "
   backend_registry registry;
   for (std::string scheme : {"rocksdb", "lmdb", "sqlite"})
     if (registry.find(scheme))
-      check_complies("tiered:" + scheme + ":#?sync=off&front-bytes=200000&front="
-                       + scheme + ":#-front?sync=off",
+      check_complies("tiered:" + scheme
+                       + ":#?sync=off&front-bytes=200000&front=" + scheme
+                       + ":#-front?sync=off",
                      1);
 }
 
