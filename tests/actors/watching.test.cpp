@@ -665,6 +665,27 @@ TEST_CASE("a watcher that comes back has missed nothing") {
   }
 }
 
+TEST_CASE("a watcher that knows a time sees what is restored after it") {
+  watched_world world;
+  world.spawn(make_memory());
+  auto first = world.begin(everything());
+  world.now += 1000;
+  auto since = everything();
+  since.since_stamp = world.now;
+  restore_request back;
+  back.key = "key";
+  back.content = value{1};
+  back.meta.last_write = world.now - 500'000;
+  REQUIRE(world.call(back));
+  auto event = world.fetch(first).events.at(0);
+  CHECK(event.stamp == world.now);
+  auto second = world.begin(since);
+  auto seen = world.fetch(second);
+  CHECK_FALSE(seen.resync);
+  REQUIRE(seen.events.size() == 1);
+  CHECK(seen.events[0].rev == event.rev);
+}
+
 TEST_CASE("a watcher that knows the revision of a key has missed nothing") {
   watched_world world;
   world.spawn(make_memory());

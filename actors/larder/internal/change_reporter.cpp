@@ -5,6 +5,7 @@
 
 #include "larder/internal/validators.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -41,7 +42,8 @@ void change_reporter::changed(const committed_change& x, uint64_t batch) {
   event.key = x.key;
   event.kind = shown_kind(x.kind, x.after);
   event.rev = x.after.meta.rev;
-  event.stamp = x.after.meta.last_write;
+  // What is restored keeps the time of its last write, which is no news.
+  event.stamp = std::max(x.after.meta.last_write, ctx_->stamp());
   event.combined = x.combined;
   event.batch = batch;
   bytes_ += sizeof(event) + x.key.size();
