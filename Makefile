@@ -34,6 +34,14 @@ sanitize: setup
 	cmake --build --preset sanitize -j $(JOBS)
 	ctest --preset sanitize -j $(JOBS)
 
+# CAF is not built for the thread sanitizer, so only the layers below it are
+# tested. The sanitizer wants addresses that are not too random.
+tsan: setup
+	cmake --preset tsan
+	cmake --build --preset tsan -j $(JOBS)
+	setarch -R build/tsan/tests/larder-serializers-test
+	setarch -R build/tsan/tests/larder-backends-test
+
 fuzz: setup
 	cmake --preset fuzz
 	cmake --build --preset fuzz -j $(JOBS)

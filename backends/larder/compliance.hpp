@@ -5,9 +5,12 @@
 /// for authors of engines and without a test framework. Each capability is
 /// checked both ways: what is declared works, what is not is refused.
 ///
+/// Some checks need the author's help, and say so when they are skipped: a
+/// program for other processes, a way to fill the medium, a description of it.
+///
 /// What the suite cannot see is the author's to test: that `durable` survives a
-/// power cut, that `partial_reads` are cheap, that other processes are fenced
-/// (it opens a store several times in its own process).
+/// power cut, that `partial_reads` and pages are cheap, that `nonblocking`
+/// never waits, and what becomes of damaged media.
 
 #pragma once
 
@@ -43,6 +46,11 @@ struct compliance_options {
   /// the store can be used when there is room again.
   std::function<void(const uri&, bool full)> fill_medium;
 
+  /// A program and its first arguments that ends up in `compliance_child_main`;
+  /// the suite appends what it should do. If set, the suite lets other
+  /// processes open stores, races them against one another and kills them.
+  std::vector<std::string> child_command;
+
   /// Names of checks that the engine is known not to pass, and why. They do not
   /// run, and the reason is reported.
   std::map<std::string, std::string> deviations;
@@ -77,6 +85,15 @@ std::vector<std::string> compliance_checks();
 /// @note a deviation or `only` that names no check is a violation
 std::vector<compliance_result> run_compliance(const compliance_options& options,
                                               std::string_view only = {});
+
+/// What the program of `child_command` does: takes the last three arguments as
+/// the suite has appended them, opens a store by URI, works on it, and tells
+/// the suite by the standard output (nothing else may be written there). May
+/// never return, since the suite kills it.
+/// @param engines knows the engine under test
+/// @returns the exit code for the program
+int compliance_child_main(const backend_registry& engines, int argc,
+                          char** argv);
 
 /// Returns one line per violation, `check: violation`; empty if there is none.
 std::string describe_violations(const std::vector<compliance_result>& results);

@@ -26,6 +26,7 @@ std::vector<detail::compliance_check> all_checks() {
          detail::listing_checks(),
          detail::staging_checks(),
          detail::concurrency_checks(),
+         detail::process_checks(),
        })
     result.insert(result.end(), group.begin(), group.end());
   return result;

@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "larder/detail/compliance_checks.hpp"
+#include "larder/detail/compliance_child.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -104,53 +105,15 @@ void no_torn_blobs(trial& t) {
     t, [&](size_t i) { t.must_put("a", blob(i)); }, [&] { read_whole(t); });
 }
 
-/// A blob whose revision counts.
-blob_ptr numbered_blob(uint64_t x) {
-  bytes number;
-  append_big_endian(number, x);
-  revision rev;
-  std::copy(number.begin(), number.end(), rev.data.begin());
-  return std::make_shared<const bytes>(make_test_blob(rev, {}, number));
-}
-
-uint64_t number_of(trial& t, const expected<std::optional<blob_view>>& x) {
-  t.require(x && *x, "a key of a group could not be read");
-  return load_big_endian<uint64_t>(revision_of((*x)->data).data.data());
-}
-
 void groups_seen_whole(trial& t) {
   if (!t.store().caps().atomic_groups)
     t.skip("atomic_groups is not declared");
-  std::vector<read_request> requests;
-  for (int i = 0; i < 8; ++i)
-    requests.push_back(
-      {"key " + std::to_string(i), blob_part::header, 0, 0, {}});
   auto write = [&](size_t i) {
-    std::vector<mutation> batch;
-    for (auto& x : requests)
-      batch.push_back({x.key, numbered_blob(i), {}, 7});
-    for (auto& x : t.commit(batch))
+    for (auto& x : t.commit(numbered_group(i)))
       t.require_value(x, "committing a group");
   };
   write(0);
-  write_and_read(t, write, [&] {
-    auto outcomes = t.store().read(requests);
-    t.require(outcomes.size() == requests.size(),
-              "a read of several keys has too few outcomes");
-    auto latest = number_of(t, outcomes[0]);
-    for (auto& x : outcomes)
-      t.expect(number_of(t, x) == latest, "a reader saw half of a group");
-    auto must_not_go_back = [&](uint64_t now) {
-      t.expect(now >= latest, "a reader saw a group and then not all of it");
-      latest = std::max(now, latest);
-    };
-    for (size_t i : {7, 0, 4, 3})
-      must_not_go_back(number_of(t, t.read(requests[i])));
-    auto page = t.store().list({"key 6", {}, 1, blob_part::header});
-    if (page && page->entries.size() == 1) // or it comes with a later page
-      must_not_go_back(number_of(t, page->entries[0].blob));
-    must_not_go_back(number_of(t, t.read(requests[1])));
-  });
+  write_and_read(t, write, [&] { read_numbered_group(t); });
 }
 
 void concurrent_commits(trial& t) {
@@ -272,22 +235,11 @@ void one_winner(trial& t) {
   }
 }
 
-uint64_t count_of(const blob_view& x) {
-  return load_big_endian<uint64_t>(x.data.data() + header::size_v2);
-}
-
-blob_ptr counter(uint64_t x) {
-  bytes value;
-  append_big_endian(value, x);
-  return std::make_shared<const bytes>(
-    make_test_blob(fresh_revision(), {}, value));
-}
-
 /// Threads count up as fast as they can; nothing may be lost.
 void exact_counter(trial& t) {
   constexpr size_t max_attempts = 100'000;
   writers all{t};
-  t.must_put("a", counter(0));
+  t.must_put("a", counter_blob(0));
   std::barrier start{num_threads};
   std::atomic<uint64_t> conflicts = 0;
   run_threads(t, num_threads, [&](size_t thread) {
@@ -298,13 +250,12 @@ void exact_counter(trial& t) {
       if (attempts == 0) // all know the same state, so there is a conflict
         start.arrive_and_wait();
       t.require_value(found, "reading a counter");
-      t.require(found->has_value()
-                  && (*found)->data.size() == header::size_v2 + 8,
-                "a counter is not what was put");
-      auto& view = **found;
-      auto x
-        = all.commit(thread, {"a", counter(count_of(view) + 1),
-                              precondition::matches(revision_of(view.data))});
+      auto number = found->has_value() ? counter_of((*found)->data)
+                                       : std::nullopt;
+      t.require(number.has_value(), "a counter is not what was put");
+      auto x = all.commit(thread,
+                          {"a", counter_blob(*number + 1),
+                           precondition::matches(revision_of((*found)->data))});
       if (x)
         ++done;
       else if (t.expect_error(x, errc::precondition_failed,
@@ -319,10 +270,10 @@ void exact_counter(trial& t) {
   auto found = t.get("a");
   t.require(found.has_value(), "a counter disappeared");
   auto wanted = num_threads * t.options().rounds;
-  t.expect(count_of(*found) == wanted,
-           std::to_string(wanted)
-             + " conditional increments were acknowledged, "
-             + std::to_string(count_of(*found)) + " were done");
+  auto number = counter_of(found->data).value_or(0);
+  t.expect(number == wanted, std::to_string(wanted)
+                               + " conditional increments were acknowledged, "
+                               + std::to_string(number) + " were done");
 }
 
 constexpr compliance_check checks[] = {

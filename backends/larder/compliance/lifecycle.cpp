@@ -138,6 +138,8 @@ void plausible_capabilities(trial& t) {
   t.expect(caps.max_blob_size >= header::max_size,
            "max_blob_size is less than a header");
   t.expect(caps.domain <= write_domain::global, "domain is no write_domain");
+  t.expect(!(caps.durable && caps.nonblocking),
+           "nothing is durable without waiting for a device");
   t.expect(!t.store().name().empty(), "the name is empty");
   t.reopen();
   auto again = t.store().caps();
