@@ -51,7 +51,7 @@ std::vector<std::string> listed(backend& store, const std::string& prefix,
 } // namespace
 
 TEST_CASE("an LMDB store is a sorted map of keys of any length") {
-  rc::check([] {
+  CHECK(rc::check([] {
     temp_dir tmp;
     auto store = create(fast(tmp / "store"));
     std::map<std::string, bytes> model;
@@ -86,7 +86,7 @@ TEST_CASE("an LMDB store is a sorted map of keys of any length") {
       RC_ASSERT(x && x->existed);
     store.reset();
     RC_ASSERT(entries_in(tmp / "store") == 1u); // the identity
-  });
+  }));
 }
 
 TEST_CASE("a listing goes on at a long key that is gone") {
