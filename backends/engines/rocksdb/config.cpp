@@ -8,6 +8,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -91,6 +92,32 @@ expected<rocks_config> parse_rocks_config(uri x) {
   return result;
 }
 
+namespace {
+
+/// Takes RocksDB's remarks and keeps none. Its own log is a file of the store:
+/// after a failed write to it, for want of space perhaps, a library built with
+/// assertions ends the process at the next remark.
+class no_log : public rocksdb::Logger {
+public:
+  using Logger::Logv;
+
+  void Logv(const char*, va_list) override {
+    // nop
+  }
+};
+
+/// Keeps RocksDB from going on by itself when a full disk has space again: that
+/// would sync again what a sync has failed for.
+class no_recovery : public rocksdb::EventListener {
+public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
+} // namespace
+
 rocks_options::rocks_options(const rocks_config& config)
   : cache(rocksdb::NewLRUCache(config.cache)) {
   db.env = config.env;
@@ -104,11 +131,11 @@ rocks_options::rocks_options(const rocks_config& config)
   db.max_total_wal_size = 2 * config.write_buffer;
   // What could not be written is never tried again, see rocks_database.
   db.max_bgerror_resume_count = 0;
+  db.listeners.push_back(std::make_shared<no_recovery>());
   // The kernel begins to write early, so that a sync waits for less.
   db.wal_bytes_per_sync = mebibyte;
   db.bytes_per_sync = mebibyte;
-  db.max_log_file_size = mebibyte;
-  db.keep_log_file_num = 4;
+  db.info_log = std::make_shared<no_log>();
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   db.skip_stats_update_on_db_open = true;

@@ -27,6 +27,14 @@ bool is_locked(const rocksdb::Status& status) {
              || contains(text, "While lock file"));
 }
 
+/// Invalid arguments can also be files that could not be opened.
+bool is_foreign(const rocksdb::Status& status) {
+  auto text = status.ToString();
+  return status.IsInvalidArgument()
+         && (contains(text, "olumn famil") || contains(text, "does not exist")
+             || contains(text, "comparator"));
+}
+
 } // namespace
 
 error to_error(const rocksdb::Status& status, std::string_view what) {
@@ -70,7 +78,7 @@ rocks_database::open(rocks_config config, store_lock lock, const uuid& id,
   if (is_locked(status))
     return fail(errc::locked, "another program has the database in " + dir
                                 + " open: " + status.ToString());
-  if (status.IsInvalidArgument())
+  if (is_foreign(status))
     return fail(errc::corruption,
                 "the database in " + dir
                   + " is missing or not larder's: " + status.ToString());

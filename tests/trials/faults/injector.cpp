@@ -278,6 +278,11 @@ int injector::open(int dir, const char* path, int flags, mode_t mode) {
   return fd;
 }
 
+void injector::closed(int fd) {
+  std::lock_guard guard{mutex_};
+  open_.erase(fd);
+}
+
 int injector::close(int fd) {
   std::lock_guard guard{mutex_};
   open_.erase(fd);

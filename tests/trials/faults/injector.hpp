@@ -94,6 +94,8 @@ public:
 
   int open(int dir, const char* path, int flags, mode_t mode);
   int close(int fd);
+  /// The file will be closed otherwise.
+  void closed(int fd);
   ssize_t read(int fd, void* data, size_t size, std::optional<off_t> offset);
   ssize_t write(int fd, const void* data, size_t size,
                 std::optional<off_t> offset);

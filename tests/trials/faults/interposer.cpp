@@ -8,6 +8,7 @@
 
 #include "trials/faults/injector.hpp"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -117,6 +118,14 @@ int __openat64_2(int dir, const char* path, int flags) {
 
 int close(int fd) {
   return calls().close(fd);
+}
+
+/// Closes what was opened here; what a stream reads and writes is not seen.
+int fclose(FILE* stream) {
+  using function = int (*)(FILE*);
+  static auto real = reinterpret_cast<function>(::dlsym(RTLD_NEXT, "fclose"));
+  calls().closed(::fileno(stream));
+  return real(stream);
 }
 
 // -- read ---------------------------------------------------------------------
