@@ -10,9 +10,10 @@
 ///
 /// Counts the calls of the script first. Then each of them fails: with `--full`
 /// in every way in which such a call can, once and for ever; otherwise in one
-/// way, taken in turn. Exits with 0 if every promise was kept; with `--expect`,
-/// if that kind of violation was found. The plans run in child processes, so
-/// that a crash is one more violation.
+/// way, taken in turn, and of long rows of equal calls only some. Exits with 0
+/// if every promise was kept; with `--expect`, if that kind of violation was
+/// found. The plans run in child processes, so that a crash is one more
+/// violation.
 
 #include "trials/arguments.hpp"
 #include "trials/faults/script.hpp"
@@ -59,6 +60,19 @@ void say(const std::string& line) {
     ::_exit(3);
 }
 
+/// Two engines sync again for good reasons.
+bool is_right(const std::string& engine, const violation& x) {
+  if (x.kind != "sync")
+    return false;
+  // The pages whose sync has failed are of a transaction that never counts;
+  // whatever a later one needs it writes anew.
+  if (engine == "lmdb")
+    return x.what.starts_with("/store/larder.mdb ");
+  // SQLite takes no notice of a failed sync of a directory (unixSync), as not
+  // all systems have such a call.
+  return engine == "sqlite" && !x.what.starts_with("/store");
+}
+
 violations run_script(const std::string& engine, const std::string& options,
                       std::optional<fault_plan> plan) {
   auto dir = fs::temp_directory_path().string() + "/larder-fault-"
@@ -67,6 +81,7 @@ violations run_script(const std::string& engine, const std::string& options,
   auto uri = engine + ":" + dir + "/store" + options;
   auto result = fault_script{uri, dir, plan}.run();
   fs::remove_all(dir);
+  std::erase_if(result, [&](auto& x) { return is_right(engine, x); });
   return result;
 }
 
@@ -232,11 +247,19 @@ std::vector<fault_plan> ways_to_fail(call_kind call) {
   return result;
 }
 
+/// Of a long row of equal calls (the pages of a large blob) only some fail
+/// unless all are to.
+constexpr size_t long_row = 16;
+
 std::vector<fault_plan> make_plans(const std::vector<call_kind>& calls,
                                    bool full) {
   std::vector<fault_plan> result;
   std::map<call_kind, size_t> turn;
+  size_t row = 0;
   for (uint64_t i = 0; i < calls.size(); ++i) {
+    row = i > 0 && calls[i] == calls[i - 1] ? row + 1 : 0;
+    if (!full && row >= long_row && row % long_row != 0)
+      continue;
     auto ways = ways_to_fail(calls[i]);
     if (!full)
       ways = {ways[turn[calls[i]]++ % ways.size()]};
