@@ -316,8 +316,11 @@ bool fault_script::has_failed_since_opening() const {
 
 /// Bytes that cannot be read may be called damaged: SQLite makes no difference.
 bool fault_script::cannot_read() const {
-  return plan_ && plan_->what == fault_kind::io_error
-         && faults().first_failure().starts_with("read");
+  if (!plan_ || plan_->what != fault_kind::io_error)
+    return false;
+  auto first = faults().first_failure();
+  return first.starts_with("read")
+         || (plan_->for_ever && first.starts_with("open"));
 }
 
 void fault_script::commit(std::vector<operation> operations) {
