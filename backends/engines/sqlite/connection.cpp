@@ -5,7 +5,7 @@
 
 #include "schema.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <system_error>
 #include <thread>
 

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <tuple>
 
 namespace larder::detail::sqlite {
 
@@ -48,15 +47,8 @@ expected<bool> is_log_empty(const config& cfg) {
 }
 
 expected<void> sync_directory_of(const std::string& path) {
-  auto dir = path.substr(0, path.rfind('/') + 1);
-  auto fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return fail(io_failure("open", dir, errno));
-  auto err = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
-  if (err != 0)
-    return fail(io_failure("sync", dir, err));
-  return {};
+  file_ops ops;
+  return sync_directory(ops, parent_of(path));
 }
 
 // -- looking at databases -----------------------------------------------------
@@ -189,59 +181,85 @@ expected<void> check_unused(const config& cfg) {
   if (!existing || *existing)
     return fail(errc::already_exists,
                 "there is a store " + cfg.path + " already");
+  auto size = size_of(cfg.path);
+  if (size && *size)
+    return fail(errc::invalid_argument,
+                cfg.path + " is there and empty: remove it first");
   return {};
 }
 
-/// Makes the tables in one transaction.
-expected<void> make_tables(connection& conn, const config& cfg) {
-  if (auto ok = conn.execute("BEGIN IMMEDIATE"); !ok)
-    return ok;
-  if (conn.has_moved())
-    return fail(errc::locked, cfg.path + " was removed while it was created");
-  auto found = inspect(conn, cfg); // again, now that nobody else can write
-  if (!found)
-    return fail(found.error());
-  if (*found != content::nothing)
-    return fail(errc::already_exists,
-                "there is a store " + cfg.path + " already");
-  auto identity = "PRAGMA application_id=" + std::to_string(application_id)
-                  + "; PRAGMA user_version=" + std::to_string(format)
-                  + "; INSERT INTO store VALUES('id', '"
-                  + to_string(uuid::random())
-                  + "'), ('about', 'a store of larder; its documentation "
-                    "describes the tables (sqlite-engine.md)')";
-  if (auto ok = conn.execute(create_tables); !ok)
-    return ok;
-  if (auto ok = conn.execute(identity.c_str()); !ok)
-    return ok;
-  if (cfg.sync) // the names of the database and its log
-    if (auto ok = sync_directory_of(cfg.path); !ok)
-      return ok;
-  return conn.execute("COMMIT");
-}
+/// A database that is being made under a name of its own, so that nobody ever
+/// finds half a store. Removed at the end.
+class draft {
+public:
+  explicit draft(const config& cfg) : target_(cfg), cfg_(cfg) {
+    cfg_.path += "." + to_string(uuid::random()) + ".new";
+    cfg_.sync = false; // once, when it is complete
+  }
+
+  draft(const draft&) = delete;
+  draft& operator=(const draft&) = delete;
+
+  ~draft() {
+    ::unlink(cfg_.path.c_str());
+  }
+
+  expected<void> make() {
+    auto conn = connection::open(cfg_, SQLITE_OPEN_CREATE);
+    if (!conn)
+      return fail(conn.error());
+    auto identity = "PRAGMA application_id=" + std::to_string(application_id)
+                    + "; PRAGMA user_version=" + std::to_string(format)
+                    + "; INSERT INTO store VALUES('id', '"
+                    + to_string(uuid::random())
+                    + "'), ('about', 'a store of larder; its documentation "
+                      "describes the tables (sqlite-engine.md)')";
+    for (auto statements : {"PRAGMA page_size=4096; PRAGMA journal_mode=MEMORY",
+                            create_tables, identity.c_str()})
+      if (auto ok = conn->execute(statements); !ok)
+        return ok;
+    auto mode = conn->text_of("PRAGMA journal_mode=WAL");
+    if (!mode)
+      return fail(mode.error());
+    if (*mode != "wal")
+      return fail(errc::unsupported,
+                  target_.path + ": write-ahead logging is not possible here");
+    return {};
+  }
+
+  expected<void> publish() {
+    if (target_.sync) {
+      file_ops ops;
+      file_handle file; // nobody else knows it, and SQLite has closed it
+      if (auto err = file.open(ops, cfg_.path, O_RDWR); err != 0)
+        return fail(io_failure("open", cfg_.path, err));
+      if (auto ok = file.sync(); !ok)
+        return ok;
+    }
+    if (::link(cfg_.path.c_str(), target_.path.c_str()) != 0)
+      return errno == EEXIST ? fail(errc::already_exists,
+                                    "there is " + target_.path + " already")
+                             : fail(io_failure("make", target_.path, errno));
+    ::unlink(cfg_.path.c_str());
+    return target_.sync ? sync_directory_of(target_.path) : expected<void>{};
+  }
+
+private:
+  const config& target_;
+  config cfg_;
+};
 
 } // namespace
 
 expected<std::unique_ptr<backend>> create_store(const config& cfg) {
   if (auto ok = check_unused(cfg); !ok)
     return fail(ok.error());
-  auto conn = connection::open(cfg, SQLITE_OPEN_CREATE);
-  if (!conn)
-    return fail(conn.error());
-  if (auto ok = conn->execute("PRAGMA page_size=4096"); !ok)
+  draft fresh{cfg};
+  if (auto ok = fresh.make(); !ok)
     return fail(ok.error());
-  auto mode = conn->text_of("PRAGMA journal_mode=WAL");
-  if (!mode)
-    return fail(mode.error());
-  if (*mode != "wal")
-    return fail(errc::unsupported,
-                cfg.path + ": write-ahead logging is not possible here");
-  if (auto ok = make_tables(*conn, cfg); !ok) {
-    conn->keep_log_on_close(true);
+  if (auto ok = fresh.publish(); !ok)
     return fail(ok.error());
-  }
-  // The log is this connection's own, and sound.
-  return make_open(cfg, {std::move(*conn), true, false});
+  return open_store(cfg);
 }
 
 expected<std::unique_ptr<backend>> open_store(const config& cfg) {

@@ -7,11 +7,7 @@
 
 #include "larder/detail/file/handle.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <tuple>
 
 namespace larder::detail::sqlite {
@@ -122,7 +118,7 @@ expected<void> writer::settle() {
     return fail(errc::unsupported,
                 config_.path + ": write-ahead logging is not possible here");
   if (config_.sync)
-    if (auto ok = sync_directory(); !ok)
+    if (auto ok = sync_log_name(); !ok)
       return ok;
   if (!log_was_empty_) {
     // Its writer may have died of a failed sync. What is in there must not be
@@ -136,15 +132,10 @@ expected<void> writer::settle() {
 
 /// Makes the name of the log durable. SQLite does so as well, but ignores
 /// failures. The log stays as long as this connection is open.
-expected<void> writer::sync_directory() {
-  auto dir = config_.path.substr(0, config_.path.rfind('/') + 1);
-  auto fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return fail(io_failure("open", dir, errno));
-  auto err = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
-  if (err != 0)
-    return fail(break_down(io_failure("sync", dir, err)));
+expected<void> writer::sync_log_name() {
+  file_ops ops;
+  if (auto ok = sync_directory(ops, parent_of(config_.path)); !ok)
+    return fail(break_down(ok.error()));
   return {};
 }
 

@@ -93,7 +93,7 @@ public:
 
 private:
   expected<void> settle();
-  expected<void> sync_directory();
+  expected<void> sync_log_name();
   expected<void> find_orphans();
   expected<void> disown(int64_t first, int64_t owner);
   expected<void> delete_some();

@@ -80,15 +80,17 @@ TEST_CASE("files of other programs are refused by the SQLite engine") {
   expect_refused(tmp / "dir", errc::invalid_argument, errc::invalid_argument);
 }
 
-TEST_CASE("an empty file is no SQLite store and can become one") {
+TEST_CASE("an empty file is no SQLite store and is not replaced") {
   temp_dir tmp;
   write_file(tmp / "db", "");
   CHECK(sqlite().exists(uri_of(tmp / "db")) == false);
   auto opened = sqlite().open(uri_of(tmp / "db"));
   REQUIRE(!opened);
   CHECK(opened.error() == errc::not_found);
+  auto created = sqlite().create(uri_of(tmp / "db"));
+  REQUIRE(!created);
+  CHECK(created.error() == errc::invalid_argument);
   CHECK(std::filesystem::file_size(tmp / "db") == 0);
-  CHECK(create(tmp / "db"));
 }
 
 TEST_CASE("a SQLite store of a newer format is not touched") {
