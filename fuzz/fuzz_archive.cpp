@@ -18,8 +18,9 @@ constexpr size_t head_size = 5;
 constexpr size_t checksum_size = 8;
 
 /// Makes an archive of the input: the frames' checksums are put in.
-bytes make_archive(bytes_view in) {
-  bytes result = to_bytes(std::string_view{"\x89larder\r\n\x1a\n\x01", 12});
+bytes make_archive(bytes_view in, std::byte version) {
+  auto result = to_bytes(std::string_view{"\x89larder\r\n\x1a\n"});
+  result.push_back(version);
   auto sum = XXH3_64bits(result.data(), result.size());
   while (in.size() >= head_size) {
     auto size = head_size + load_big_endian<uint32_t>(&in[1]) % 65'536;
@@ -60,6 +61,7 @@ void read_all(const bytes& archive) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto in = std::as_bytes(std::span{data, size});
   read_all(to_bytes(in));
-  read_all(make_archive(in));
+  for (auto version : {std::byte{1}, std::byte{2}})
+    read_all(make_archive(in, version));
   return 0;
 }

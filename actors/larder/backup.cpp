@@ -6,13 +6,15 @@
 #include "larder/detail/backup.hpp"
 #include "larder/detail/blob_check.hpp"
 #include "larder/detail/chunk_format.hpp"
+#include "larder/detail/hidden_key.hpp"
+#include "larder/detail/patience.hpp"
 #include "larder/detail/pipeline.hpp"
 #include "larder/key.hpp"
 #include "larder/messages/backup.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <variant>
 
 namespace larder {
 
@@ -23,8 +25,11 @@ using detail::blob_check;
 /// Bytes of a blob in one message; most blobs take one.
 constexpr uint64_t piece_size = size_t{1} << 20;
 
-/// Pieces of a large blob under way at the same time.
-constexpr size_t pieces_under_way = 4;
+/// Bytes of one key under way at the same time.
+constexpr size_t max_under_way = 4 * piece_size;
+
+/// What a segment of a log counts as; few are larger.
+constexpr size_t segment_weight = max_under_way / 16;
 
 /// How often a blob is read again that was replaced while it was read.
 constexpr int max_attempts = 100;
@@ -34,36 +39,37 @@ constexpr int max_attempts = 100;
 /// Reads ranges of one revision of a blob, a few at the same time.
 class blob_source {
 public:
-  blob_source(blocking_client& client, value key, const revision& rev)
-    : client_(client), key_(std::move(key)), rev_(rev) {
+  /// @param segment if it is not the key's own blob
+  blob_source(blocking_client& client, value key, const revision& rev,
+              std::optional<stored_segment> segment = std::nullopt)
+    : client_(client), base_{std::move(key), 0, 0, rev, std::move(segment)} {
     // nop
   }
 
   /// Hands the bytes from `begin` to `end` to `sink`, in order.
   expected<void> read(uint64_t begin, uint64_t end,
                       const archive_writer::sink_fn& sink) {
-    std::deque<std::future<expected<read_stored_reply>>> under_way;
-    while (begin < end || !under_way.empty()) {
-      while (begin < end && under_way.size() < pieces_under_way) {
-        auto n = std::min(piece_size, end - begin);
-        under_way.push_back(
-          client_.async(read_stored_request{key_, begin, n, rev_}));
-        begin += n;
-      }
-      auto piece = under_way.front().get();
-      under_way.pop_front();
-      if (!piece)
-        return fail(std::move(piece.error()));
-      if (auto ok = sink(*piece->content); !ok)
-        return ok;
+    expected<void> result;
+    auto take = [&](std::monostate, expected<read_stored_reply> piece) {
+      if (result)
+        result = piece ? sink(*piece->content) : fail(piece.error());
+    };
+    detail::pipeline<read_stored_request, std::monostate> pieces{client_, take,
+                                                                 max_under_way};
+    while (begin < end && result) {
+      auto wanted = base_;
+      wanted.offset = begin;
+      wanted.length = std::min(piece_size, end - begin);
+      begin += wanted.length;
+      pieces.send({}, wanted, wanted.length);
     }
-    return {};
+    pieces.finish();
+    return result;
   }
 
 private:
   blocking_client& client_;
-  value key_;
-  revision rev_;
+  read_stored_request base_;
 };
 
 // -- the whole store ----------------------------------------------------------
@@ -87,7 +93,7 @@ public:
       return fail(std::move(ok.error()));
     list_stored_request request;
     do {
-      auto page = client_.call(request);
+      auto page = detail::patiently([&] { return client_.call(request); });
       if (!page)
         return fail(page.error().with_context("the listing of the keys"));
       for (auto& x : page->entries)
@@ -171,9 +177,13 @@ private:
         return; // if not found, it was erased meanwhile
       if (done.error() != errc::conflict || attempt == max_attempts)
         return miss(key, done.error());
-      first
-        = client_.call(read_stored_request{key, 0, piece_size, std::nullopt});
+      first = read_first(key, piece_size);
     }
+  }
+
+  expected<read_stored_reply> read_first(const value& key, uint64_t length) {
+    read_stored_request wanted{key, 0, length, std::nullopt};
+    return detail::patiently([&] { return client_.call(wanted); });
   }
 
   /// Writes one record. Errors of the archive are noted, those of the key are
@@ -185,11 +195,14 @@ private:
     auto hdr = header::decode(*first.content);
     if (!hdr)
       return fail(std::move(hdr.error()));
-    if (hdr->has(header::flag_log))
-      return fail(errc::unsupported, "append logs cannot be backed up yet");
+    auto whole = first.content->size() == first.size;
+    if (hdr->has(header::flag_log)) {
+      auto head = whole ? first : read_first(key, first.size);
+      return head ? copy_log(key, std::move(*encoded), *head)
+                  : fail(std::move(head.error()));
+    }
     blob_source rest{client_, key, first.rev};
     archive_record record{std::move(*encoded), first.rev, first.size, 0};
-    auto whole = first.content->size() == first.size;
     if (first.size >= detail::trailer_size) {
       bytes trailer;
       auto gather = [&trailer](bytes_view piece) -> expected<void> {
@@ -208,15 +221,20 @@ private:
                  : write_large(std::move(record), *first.content, rest);
   }
 
-  /// Checks a blob before anything is written.
-  expected<void> write_small(archive_record record, bytes_view blob) {
-    auto tail = blob.last(record.tail_size);
-    auto rest = blob.first(blob.size() - record.tail_size);
+  expected<void> check_whole(const archive_record& record, bytes_view tail,
+                             bytes_view rest) const {
     blob_check check{head_.store, record};
     for (auto piece : {tail, rest})
       if (auto ok = check.update(piece); !ok)
         return ok;
-    if (auto ok = check.finish(); !ok)
+    return check.finish();
+  }
+
+  /// Checks a blob before anything is written.
+  expected<void> write_small(archive_record record, bytes_view blob) {
+    auto tail = blob.last(record.tail_size);
+    auto rest = blob.first(blob.size() - record.tail_size);
+    if (auto ok = check_whole(record, tail, rest); !ok)
       return ok;
     note(out_.begin_record(record));
     note(out_.write(tail));
@@ -248,6 +266,68 @@ private:
       ok = check.finish();
     if (!broken_)
       note(ok ? out_.end_record() : out_.abort_record());
+    return ok;
+  }
+
+  // -- append logs ------------------------------------------------------------
+
+  /// Writes a log as of its head, or takes it back if it is truncated or erased
+  /// before its segments have been read. Appends do not disturb: a segment only
+  /// changes when the log is truncated in it.
+  expected<void> copy_log(const value& key, std::string encoded,
+                          const read_stored_reply& head) {
+    if (!head.log)
+      return fail(errc::unsupported,
+                  "the store does not tell which segments belong to the log: "
+                  "it has been opened without its keys");
+    auto& log = *head.log;
+    archive_record record{std::move(encoded), head.rev, head.size, 0,
+                          archive_log{log.id, log.first, log.next}};
+    if (auto ok = check_whole(record, *head.content, {}); !ok)
+      return ok;
+    note(out_.begin_record(record));
+    note(out_.write(*head.content));
+    expected<void> result;
+    auto take = [&](const stored_segment& x,
+                    expected<read_stored_reply> reply) {
+      if (!result || broken_)
+        return;
+      result = reply ? write_segment(key, x, *reply) : fail(reply.error());
+      if (!result && result.error() != errc::conflict)
+        result = fail(
+          result.error().with_context("segment " + std::to_string(x.number)));
+    };
+    detail::pipeline<read_stored_request, stored_segment> segments{
+      client_, take, max_under_way};
+    for (auto i = log.first; i < log.next && result && !broken_; ++i) {
+      stored_segment x{log, i};
+      segments.send(x, read_stored_request{key, 0, piece_size, std::nullopt, x},
+                    segment_weight);
+    }
+    segments.finish();
+    if (!broken_)
+      note(result ? out_.end_record() : out_.abort_record());
+    return result;
+  }
+
+  expected<void> write_segment(const value& key, const stored_segment& x,
+                               const read_stored_reply& first) {
+    blob_check check{
+      head_.store,
+      {detail::segment_key(x.log.id, x.number), first.rev, first.size}};
+    auto sink = [&](bytes_view piece) -> expected<void> {
+      if (auto ok = check.update(piece); !ok)
+        return ok;
+      note(out_.write(piece));
+      return broken_ ? fail(*broken_) : expected<void>{};
+    };
+    note(out_.begin_segment(first.rev, first.size));
+    auto ok = sink(*first.content);
+    if (ok)
+      ok = blob_source{client_, key, first.rev, x}.read(first.content->size(),
+                                                        first.size, sink);
+    if (ok)
+      ok = check.finish();
     return ok;
   }
 

@@ -19,7 +19,8 @@
 /// | an append log   | append, read_log, reduce_log, truncate_log            |
 /// | changes         | watch, fetch_events, unwatch                          |
 /// | keys to go      | *_sweep, keep, mark, sweep_page, *_publication        |
-/// | backups         | list_stored, read_stored, restore, open_restore       |
+/// | backups         | list_stored, read_stored, restore, open_restore,      |
+/// |                 | open_restore_log, restore_entries                     |
 /// | the store       | list_keys, verify, info, statistics, close            |
 
 #pragma once

@@ -5,12 +5,16 @@
 #include "larder/chunks.hpp"
 #include "larder/detail/backup.hpp"
 #include "larder/detail/byte_pipe.hpp"
+#include "larder/detail/log_input.hpp"
+#include "larder/detail/patience.hpp"
 #include "larder/detail/pipeline.hpp"
 #include "larder/detail/record_input.hpp"
 #include "larder/key.hpp"
 #include "larder/messages/backup.hpp"
 #include "larder/text.hpp"
 
+#include <deque>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -19,10 +23,14 @@ namespace larder {
 
 namespace {
 
+using detail::log_input;
 using detail::record_input;
 
 /// Binaries up to here are written in one message, larger ones as streams.
 constexpr uint64_t piece_size = size_t{1} << 20;
+
+/// Segments of a log under way at the same time.
+constexpr size_t segments_under_way = 8;
 
 expected<void> require_empty(blocking_client& client) {
   auto refuse = [](key_entry& x) -> expected<void> {
@@ -112,6 +120,8 @@ private:
   }
 
   void take_record() {
+    if (in_.record().log)
+      return take_log();
     record_input blob{in_};
     auto& encoded = blob.record().key;
     auto taken = !wanted_ || wanted_(encoded);
@@ -168,8 +178,8 @@ private:
     }
     if (is_expired(binary.meta()))
       return {};
-    auto opened = client_.call(
-      open_restore_request{what.key, binary.meta(), condition()});
+    auto opened
+      = open(open_restore_request{what.key, binary.meta(), condition()});
     if (!opened)
       return fail(std::move(opened.error()));
     auto source = [&, offset = uint64_t{0}]() mutable -> expected<bytes> {
@@ -198,6 +208,85 @@ private:
                restore_request{what.key, std::move(content), std::move(meta),
                                condition()},
                what.size);
+    return {};
+  }
+
+  template <class Request>
+  expected<open_stream_reply> open(const Request& req) {
+    return detail::patiently([&] { return client_.call(req); });
+  }
+
+  // -- append logs ------------------------------------------------------------
+
+  void take_log() {
+    log_input log{in_, blobs_};
+    auto& encoded = log.record().key;
+    auto taken = !wanted_ || wanted_(encoded);
+    auto key = decode_key(encoded);
+    auto name = key ? *key : value{encoded};
+    expected<bool> ok = false;
+    if (taken)
+      ok = key ? restore_log(name, log) : fail(key.error());
+    auto rest = log.finish();
+    if (log.broken())
+      return note(*log.broken());
+    if (taken && rest && (!ok || *ok))
+      done({name, log.size()}, ok ? expected<void>{} : fail(ok.error()));
+  }
+
+  /// Restores one log: nobody sees anything of it before all of it is stored.
+  /// @returns whether it is there; not if its time is over
+  expected<bool> restore_log(const value& key, log_input& log) {
+    auto doc = log.read_head();
+    if (!doc)
+      return fail(std::move(doc.error()));
+    if (is_expired(doc->meta))
+      return false;
+    auto& head = log.head();
+    auto opened
+      = open(open_restore_log_request{key, std::move(doc->meta), head.begin,
+                                      head.next - head.first, condition()});
+    if (!opened)
+      return fail(std::move(opened.error()));
+    auto sent = send_entries(opened->stream, log);
+    if (!sent) {
+      static_cast<void>(client_.call(abort_stream_request{opened->stream}));
+      return fail(std::move(sent.error()));
+    }
+    auto closed = client_.call(close_stream_request{opened->stream});
+    if (!closed)
+      return fail(std::move(closed.error()));
+    return true;
+  }
+
+  expected<void> send_entries(uint64_t stream, log_input& log) {
+    std::deque<std::future<expected<append_stream_reply>>> under_way;
+    auto await_one = [&]() -> expected<void> {
+      auto reply = under_way.front().get();
+      under_way.pop_front();
+      return reply ? expected<void>{} : fail(std::move(reply.error()));
+    };
+    uint64_t sequence = 0;
+    auto send = [&](std::vector<value> entries) {
+      under_way.push_back(client_.async(
+        restore_entries_request{stream, sequence++, std::move(entries)}));
+    };
+    for (;;) {
+      auto entries = log.next();
+      if (!entries)
+        return fail(std::move(entries.error()));
+      if (entries->empty())
+        break;
+      if (under_way.size() >= segments_under_way)
+        if (auto ok = await_one(); !ok)
+          return ok;
+      send(std::move(*entries));
+    }
+    if (auto& tail = log.head().tail; !tail.empty())
+      send(tail);
+    while (!under_way.empty())
+      if (auto ok = await_one(); !ok)
+        return ok;
     return {};
   }
 

@@ -39,6 +39,16 @@ struct archive_header {
   std::string store_name;
 };
 
+/// Which segments belong to an append log (format.md).
+struct archive_log {
+  uuid id;
+  /// The numbers of the first segment and of the one after the last.
+  uint64_t first = 0;
+  uint64_t next = 0;
+
+  friend bool operator==(const archive_log&, const archive_log&) = default;
+};
+
 /// A blob to come. Its bytes follow in pieces, the last `tail_size` of them
 /// first: a binary's index is so known before its chunks.
 struct archive_record {
@@ -46,11 +56,14 @@ struct archive_record {
   revision rev;
   uint64_t size = 0;
   uint64_t tail_size = 0;
+  /// If the blob is the head of a log: its segments follow in ascending order,
+  /// and belong to the record.
+  std::optional<archive_log> log = std::nullopt;
 };
 
 /// What was found, in the end.
 struct archive_counts {
-  uint64_t records = 0;   ///< blobs in this archive
+  uint64_t records = 0;   ///< keys whose blobs are in this archive
   uint64_t unchanged = 0; ///< keys whose blobs are in the archives before it
   uint64_t bytes = 0;     ///< of all blobs
   uint64_t missing = 0;   ///< keys that could not be backed up
@@ -79,14 +92,19 @@ public:
   /// @pre no record is open
   expected<void> begin_record(const archive_record& record);
 
-  /// Adds bytes to the record.
+  /// Begins the next segment of the log that the record is of.
+  /// @pre the blob before it has all its bytes
+  expected<void> begin_segment(const revision& rev, uint64_t size);
+
+  /// Adds bytes to the blob.
   expected<void> write(bytes_view data);
 
   /// Completes the record.
-  /// @pre it has all its bytes
+  /// @pre it has all its bytes and segments
   expected<void> end_record();
 
-  /// Takes the record back: its key changed while it was read.
+  /// Takes the record back, with all segments: its key changed while it was
+  /// read.
   expected<void> abort_record();
 
   /// Names a key that is still as in the archive before.
@@ -127,8 +145,9 @@ public:
   /// What comes next. A record is good when it has ended; what belongs to an
   /// aborted one must be forgotten.
   enum class event : uint8_t {
-    record,    ///< `record()` begins
-    piece,     ///< `piece()` are the record's next bytes
+    record,    ///< `record()` begins, `blob()` is the same
+    segment,   ///< `blob()`, the next segment of the record's log, begins
+    piece,     ///< `piece()` are the next bytes of `blob()`
     end,       ///< the record is complete
     aborted,   ///< the record is taken back
     unchanged, ///< `record()` has key and revision of what an earlier archive
@@ -153,6 +172,11 @@ public:
     return record_;
   }
 
+  /// The blob whose bytes are coming: that of the record's key, or a segment.
+  const archive_record& blob() const noexcept {
+    return in_segment_ ? segment_ : record_;
+  }
+
   /// Valid until the next event.
   bytes_view piece() const noexcept;
 
@@ -174,6 +198,10 @@ private:
   expected<void> read_header();
   expected<char> read_frame();
   expected<event> accept(char type);
+  expected<event> begin_record(bytes_view in);
+  expected<event> begin_log(bytes_view in);
+  event begin_segment(bytes_view in);
+  bool blob_is_complete() const noexcept;
   expected<void> read(std::span<std::byte> dst);
   expected<void> fill();
   expected<void> check_trailer();
@@ -187,8 +215,13 @@ private:
   archive_header head_;
   bytes frame_; // head and body
   archive_record record_;
+  archive_record segment_;
   bool in_record_ = false;
-  uint64_t record_bytes_ = 0;
+  bool in_segment_ = false;
+  bool has_logs_ = false;     ///< whether the format has logs
+  uint64_t next_segment_ = 0; ///< number of the next one
+  uint64_t blob_bytes_ = 0;   ///< of the blob, so far
+  uint64_t record_bytes_ = 0; ///< of the blobs before it in the record
   archive_counts counts_;
 };
 

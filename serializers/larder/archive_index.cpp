@@ -52,9 +52,14 @@ expected<archive_index> archive_index::read(archive_reader& from,
     if (!next)
       return fail(std::move(next.error()));
     switch (*next) {
+      case event::segment:
+        if (check)
+          if (auto ok = checked(check->finish()); !ok)
+            return fail(std::move(ok.error()));
+        [[fallthrough]];
       case event::record:
         if (check_blobs)
-          check.emplace(result.head_.store, from.record());
+          check.emplace(result.head_.store, from.blob());
         break;
       case event::piece:
         if (check)

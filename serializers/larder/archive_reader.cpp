@@ -3,6 +3,7 @@
 
 #include "larder/archive.hpp"
 #include "larder/detail/archive_format.hpp"
+#include "larder/detail/hidden_key.hpp"
 
 #include <xxhash.h>
 
@@ -40,13 +41,15 @@ expected<void> archive_reader::read_header() {
     return ok;
   auto same = std::mismatch(magic.begin(), magic.end(), wanted.begin()).first
               - magic.begin();
-  if (same + 1 == std::ssize(magic))
-    return fail(errc::unsupported,
-                "the archive has format "
-                  + std::to_string(std::to_integer<int>(magic.back()))
-                  + ", this version of larder reads format 1");
-  if (same != std::ssize(magic))
+  if (same + 1 < std::ssize(magic))
     return damaged("this is no archive of larder");
+  auto version = std::to_integer<int>(magic.back());
+  if (version != 1 && version != detail::archive_version)
+    return fail(errc::unsupported,
+                "the archive has format " + std::to_string(version)
+                  + ", this version of larder reads the formats 1 and "
+                  + std::to_string(detail::archive_version));
+  has_logs_ = version > 1;
   checksum_ = XXH3_64bits(magic.data(), magic.size());
   auto type = read_frame();
   if (!type)
@@ -78,31 +81,28 @@ expected<archive_reader::event> archive_reader::accept(char type) {
   auto outside
     = [this, in](size_t size) { return !in_record_ && in.size() >= size; };
   auto empty_inside = in_record_ && in.empty();
-  if (type == detail::frame_record && outside(detail::record_head_size)) {
-    record_.rev = read_id<revision>(in);
-    record_.size = load_big_endian<uint64_t>(&in[16]);
-    record_.tail_size = load_big_endian<uint64_t>(&in[24]);
-    record_.key = as_chars(in.subspan(detail::record_head_size));
-    if (record_.tail_size > record_.size)
-      return damaged("a record's tail is larger than the record");
-    in_record_ = true;
-    record_bytes_ = 0;
-    return event::record;
-  }
+  if (type == detail::frame_record && outside(detail::record_head_size))
+    return begin_record(in);
+  if (type == detail::frame_log && has_logs_ && outside(detail::log_head_size))
+    return begin_log(in);
+  if (type == detail::frame_segment && in_record_ && record_.log
+      && blob_is_complete() && next_segment_ < record_.log->next
+      && in.size() == detail::segment_head_size)
+    return begin_segment(in);
   if (type == detail::frame_piece && in_record_ && !in.empty()
-      && in.size() <= record_.size - record_bytes_) {
-    record_bytes_ += in.size();
+      && in.size() <= blob().size - blob_bytes_) {
+    blob_bytes_ += in.size();
     return event::piece;
   }
-  if (type == detail::frame_end && empty_inside
-      && record_bytes_ == record_.size) {
-    in_record_ = false;
+  if (type == detail::frame_end && empty_inside && blob_is_complete()
+      && (!record_.log || next_segment_ == record_.log->next)) {
     ++counts_.records;
-    counts_.bytes += record_.size;
+    counts_.bytes += record_bytes_ + blob_bytes_;
+    in_record_ = in_segment_ = false;
     return event::end;
   }
   if (type == detail::frame_abort && empty_inside) {
-    in_record_ = false;
+    in_record_ = in_segment_ = false;
     return event::aborted;
   }
   if (type == detail::frame_unchanged && head_.base
@@ -119,6 +119,44 @@ expected<archive_reader::event> archive_reader::accept(char type) {
     return event::finished;
   }
   return damaged("a frame is of an unknown kind, or in a wrong place");
+}
+
+expected<archive_reader::event> archive_reader::begin_record(bytes_view in) {
+  record_ = {std::string{as_chars(in.subspan(detail::record_head_size))},
+             read_id<revision>(in), load_big_endian<uint64_t>(&in[16]),
+             load_big_endian<uint64_t>(&in[24])};
+  if (record_.tail_size > record_.size)
+    return damaged("a record's tail is larger than the record");
+  in_record_ = true;
+  blob_bytes_ = record_bytes_ = 0;
+  return event::record;
+}
+
+expected<archive_reader::event> archive_reader::begin_log(bytes_view in) {
+  archive_log log{read_id<uuid>(in.subspan(24)),
+                  load_big_endian<uint64_t>(&in[40]),
+                  load_big_endian<uint64_t>(&in[48])};
+  if (log.first > log.next)
+    return damaged("a log has a negative number of segments");
+  record_ = {std::string{as_chars(in.subspan(detail::log_head_size))},
+             read_id<revision>(in), load_big_endian<uint64_t>(&in[16]), 0, log};
+  next_segment_ = log.first;
+  in_record_ = true;
+  blob_bytes_ = record_bytes_ = 0;
+  return event::record;
+}
+
+archive_reader::event archive_reader::begin_segment(bytes_view in) {
+  record_bytes_ += blob_bytes_;
+  blob_bytes_ = 0;
+  segment_ = {detail::segment_key(record_.log->id, next_segment_++),
+              read_id<revision>(in), load_big_endian<uint64_t>(&in[16])};
+  in_segment_ = true;
+  return event::segment;
+}
+
+bool archive_reader::blob_is_complete() const noexcept {
+  return blob_bytes_ == blob().size;
 }
 
 expected<void> archive_reader::check_trailer() {

@@ -34,10 +34,25 @@ expected<void> archive_writer::begin_record(const archive_record& record) {
   bytes body;
   append(body, record.rev.data);
   append_big_endian(body, record.size);
-  append_big_endian(body, record.tail_size);
-  append(body, as_bytes(record.key));
   record_size_ = record.size;
-  return add_frame(detail::frame_record, body);
+  if (auto& log = record.log) {
+    append(body, log->id.data);
+    append_big_endian(body, log->first);
+    append_big_endian(body, log->next);
+  } else {
+    append_big_endian(body, record.tail_size);
+  }
+  append(body, as_bytes(record.key));
+  return add_frame(record.log ? detail::frame_log : detail::frame_record, body);
+}
+
+expected<void> archive_writer::begin_segment(const revision& rev,
+                                             uint64_t size) {
+  bytes body;
+  append(body, rev.data);
+  append_big_endian(body, size);
+  record_size_ += size;
+  return add_frame(detail::frame_segment, body);
 }
 
 expected<void> archive_writer::write(bytes_view data) {

@@ -72,6 +72,12 @@ inline std::string describe(blocking_client& client, const value& key) {
     REQUIRE(content);
     return result + " " + to_edn(*content);
   }
+  if (meta->type == content_type::append_log) {
+    auto page = client.read_log(key, 0, 1'000'000);
+    REQUIRE(page);
+    return result + " from " + std::to_string(page->begin) + " "
+           + to_edn(value::vector(page->entries));
+  }
   bytes content;
   auto size = client.read(key, [&](bytes_view piece) -> expected<void> {
     append(content, piece);

@@ -160,6 +160,10 @@ inline void randomize(random_source& rng, revision& x) {
     y = static_cast<std::byte>(rng());
 }
 
+inline void randomize(random_source&, uuid& x) {
+  x = uuid::random();
+}
+
 template <class T>
 void randomize(random_source& rng, std::optional<T>& x);
 template <class T>

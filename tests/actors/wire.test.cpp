@@ -278,6 +278,8 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<read_stored_request>() == 38);
   CHECK(kind_of<restore_request>() == 39);
   CHECK(kind_of<open_restore_request>() == 40);
+  CHECK(kind_of<open_restore_log_request>() == 41);
+  CHECK(kind_of<restore_entries_request>() == 42);
 }
 
 TEST_CASE("kinds lead back to their requests") {

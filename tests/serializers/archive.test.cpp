@@ -19,6 +19,8 @@ bytes sample_archive() {
     add_record(out, ":b", to_bytes("now it is longer"), revision_of(3), 6);
     REQUIRE(out.add_unchanged("[1 2]", revision_of(4)));
     add_record(out, "\"", {}, revision_of(5));
+    add_log(out, "l", revision_of(6), 3, 5, true);
+    add_log(out, "l", revision_of(7), 3, 5);
     out.add_missing();
   });
 }
@@ -27,7 +29,11 @@ const char* sample_events = "record \"a 01 12 0\npiece 12\nend\n"
                             "record :b 02 10 0\npiece 4\naborted\n"
                             "record :b 03 16 6\npiece 6\npiece 10\nend\n"
                             "unchanged [1 2] 04\n"
-                            "record \" 05 0 0\nend\n";
+                            "record \" 05 0 0\nend\n"
+                            "log l 06 8 2\npiece 8\nsegment 06 2\npiece 2\n"
+                            "aborted\n"
+                            "log l 07 8 2\npiece 8\nsegment 07 2\npiece 2\n"
+                            "segment 07 2\npiece 2\nend\n";
 
 void corrupt(const bytes& archive) {
   auto events = events_of(archive);
@@ -66,7 +72,7 @@ TEST_CASE("what is written to an archive is read from it") {
     CHECK(in->head().created == 1'700'000'000'123);
     CHECK(in->head().store_name == "memory:");
     CHECK(events_of(*in) == std::string{sample_events});
-    CHECK(in->counts() == archive_counts{3, 1, 28, 1});
+    CHECK(in->counts() == archive_counts{4, 1, 40, 1});
     CHECK(in->position() == archive.size());
   }
 }
@@ -193,7 +199,7 @@ TEST_CASE("frames that are swapped, left out or repeated are noticed") {
 TEST_CASE("frames in a wrong place are refused though their checksums fit") {
   auto archive = sample_archive();
   REQUIRE(joined(archive, frames_of(archive)) == archive);
-  for (auto type : {'H', 'R', 'D', 'E', 'A', 'U'})
+  for (auto type : {'H', 'R', 'L', 'S', 'D', 'E', 'A', 'U'})
     refused([type](auto& xs) {
       auto copy = xs[index_of(xs, type)];
       auto where = type == 'D' || type == 'E' || type == 'A' ? 1 : 2;
@@ -217,6 +223,29 @@ TEST_CASE("frames in a wrong place are refused though their checksums fit") {
     for (size_t i = 7; i < 24; i += 8)
       refused([i](auto& xs) { xs.back()[5 + i] ^= std::byte{1}; });
   }
+  SECTION("a log with another number of segments than it says") {
+    auto log = [](auto& xs) { return xs.size() - 8; };
+    for (size_t next : {4, 6})
+      refused([&](auto& xs) {
+        REQUIRE(xs[log(xs)][0] == std::byte{'L'});
+        xs[log(xs)][5 + 55] = static_cast<std::byte>(next);
+      });
+    refused([&](auto& xs) { xs[log(xs)][5 + 47] = std::byte{6}; });
+  }
+  SECTION("a segment before the blob before it is complete") {
+    for (auto before : {1, 3})
+      refused([before](auto& xs) { xs.erase(xs.end() - 8 + before); });
+  }
+  SECTION("a segment of what is no log") {
+    refused([](auto& xs) { xs.insert(xs.begin() + 3, xs[index_of(xs, 'S')]); });
+  }
+  SECTION("a log in an archive of the format that had none") {
+    auto archive_1 = archive;
+    archive_1[11] = std::byte{1};
+    auto events = events_of(joined(archive_1, frames_of(archive)));
+    REQUIRE(!events);
+    CHECK(events.error() == errc::corruption);
+  }
   SECTION("an unknown kind") {
     refused([](auto& xs) { xs[1][0] = std::byte{'Z'}; });
   }
@@ -228,7 +257,9 @@ TEST_CASE("frames in a wrong place are refused though their checksums fit") {
 
 TEST_CASE("a newer format is told from something else") {
   auto archive = sample_archive();
-  archive[11] = std::byte{2};
+  archive[11] = std::byte{3};
+  CHECK(events_of(archive).error() == errc::unsupported);
+  archive[11] = std::byte{0};
   CHECK(events_of(archive).error() == errc::unsupported);
   CHECK(events_of(to_bytes("PK\3\4 something else")).error()
         == errc::corruption);
@@ -250,9 +281,21 @@ TEST_CASE("the documented vector of an archive holds", "[format]") {
     add_record(out, ":k", blob, rev);
   });
   CHECK(documented_vector("archive-format.md", "A full archive:") == archive);
+  auto with_log = make_archive(full_header(3), [&](archive_writer& out) {
+    add_log(out, ":l", rev, 1, 3);
+  });
+  CHECK(documented_vector("archive-format.md", "An archive with a log:")
+        == with_log);
   auto next = make_archive(increment_header(2, 1), [&](archive_writer& out) {
     REQUIRE(out.add_unchanged(":k", rev));
   });
   CHECK(documented_vector("archive-format.md", "An archive that builds on it:")
         == next);
+}
+
+TEST_CASE("archives of the format before are read", "[format]") {
+  auto archive
+    = documented_vector("archive-format.md", "A full archive of format 1:");
+  CHECK(events_of(archive)
+        == std::string{"record :k 00 148 0\npiece 148\nend\n"});
 }

@@ -63,6 +63,22 @@ inline void add_record(archive_writer& out, const std::string& key,
   REQUIRE(out.end_record());
 }
 
+/// Adds a log with segments of two bytes each.
+/// @param broken whether it is taken back before its last segment
+inline void add_log(archive_writer& out, const std::string& key,
+                    const revision& rev, uint64_t first, uint64_t next,
+                    bool broken = false) {
+  auto head = to_bytes("the head");
+  REQUIRE(out.begin_record(
+    {key, rev, head.size(), 0, archive_log{uuid_of(9), first, next}}));
+  REQUIRE(out.write(head));
+  for (auto i = first; i + broken < next; ++i) {
+    REQUIRE(out.begin_segment(rev, 2));
+    REQUIRE(out.write(to_bytes("ab")));
+  }
+  REQUIRE((broken ? out.abort_record() : out.end_record()));
+}
+
 /// Gives the bytes out, at most `step` at a time.
 inline archive_reader::source_fn source_of(bytes data, size_t step = SIZE_MAX) {
   auto shared = std::make_shared<const bytes>(std::move(data));
@@ -86,9 +102,16 @@ inline expected<std::string> events_of(archive_reader& in) {
     auto& x = in.record();
     switch (*next) {
       case event::record:
-        result += "record " + x.key + " " + to_string(x.rev).substr(0, 2) + " "
-                  + std::to_string(x.size) + " " + std::to_string(x.tail_size)
+        result += (x.log ? "log " : "record ") + x.key + " "
+                  + to_string(x.rev).substr(0, 2) + " " + std::to_string(x.size)
+                  + " "
+                  + (x.log ? std::to_string(x.log->next - x.log->first)
+                           : std::to_string(x.tail_size))
                   + "\n";
+        break;
+      case event::segment:
+        result += "segment " + to_string(in.blob().rev).substr(0, 2) + " "
+                  + std::to_string(in.blob().size) + "\n";
         break;
       case event::piece:
         result += "piece " + std::to_string(in.piece().size()) + "\n";

@@ -14,16 +14,15 @@
         f(abort_stream_request) f(list_keys_request) f(verify_request)         \
           f(info_request) f(statistics_request) f(multi_get_request)           \
             f(multi_put_request) f(multi_erase_request) f(transact_request)    \
-              f(append_request) f(read_log_request) f(reduce_log_request)      \
-                f(truncate_log_request) f(watch_request)                       \
-                  f(fetch_events_request) f(unwatch_request)                   \
-                    f(begin_sweep_request) f(keep_request) f(mark_request)     \
-                      f(sweep_page_request) f(end_sweep_request)               \
-                        f(begin_publication_request)                           \
-                          f(renew_publication_request)                         \
-                            f(end_publication_request) f(list_stored_request)  \
-                              f(read_stored_request) f(restore_request)        \
-                                f(open_restore_request)
+              f(append_request) f(read_log_request) f(reduce_log_request) f(   \
+                truncate_log_request) f(watch_request) f(fetch_events_request) \
+                f(unwatch_request) f(begin_sweep_request) f(keep_request)      \
+                  f(mark_request) f(sweep_page_request) f(end_sweep_request)   \
+                    f(begin_publication_request) f(renew_publication_request)  \
+                      f(end_publication_request) f(list_stored_request)        \
+                        f(read_stored_request) f(restore_request)              \
+                          f(open_restore_request) f(open_restore_log_request)  \
+                            f(restore_entries_request)
 
 /// The requests that stay in one process.
 #define LARDER_FOR_EACH_LOCAL_REQUEST(f)                                       \

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "larder/blocking_client.hpp"
+#include "larder/detail/patience.hpp"
 
 #include <cstddef>
 #include <deque>
@@ -17,7 +18,8 @@ namespace larder::detail {
 
 /// Sends requests and hands their replies on in the order of the requests, each
 /// with the mark it was sent with. Bounded by the number of requests and by
-/// their weight (bytes, or whatever the caller counts).
+/// their weight (bytes, or whatever the caller counts). A request that comes
+/// back as `overloaded` is sent again for a while.
 template <class Request, class Mark>
 class pipeline {
 public:
@@ -25,19 +27,22 @@ public:
 
   using handler = std::function<void(const Mark&, reply_type)>;
 
-  pipeline(blocking_client& client, handler f)
-    : client_(client), handle_(std::move(f)) {
+  pipeline(blocking_client& client, handler f,
+           size_t max_weight = size_t{32} << 20)
+    : client_(client), handle_(std::move(f)), max_weight_(max_weight) {
     // nop
   }
 
   /// Sends a request; waits for earlier ones if too much is under way.
   void send(Mark mark, Request request, size_t weight = 0) {
-    while (!pending_.empty()
-           && (pending_.size() >= max_pending || weight_ + weight > max_weight))
+    while (
+      !pending_.empty()
+      && (pending_.size() >= max_pending || weight_ + weight > max_weight_))
       receive();
     weight_ += weight;
+    auto reply = client_.async(request);
     pending_.push_back(
-      {std::move(mark), weight, client_.async(std::move(request))});
+      {std::move(mark), weight, std::move(request), std::move(reply)});
   }
 
   /// Waits for everything under way.
@@ -48,11 +53,11 @@ public:
 
 private:
   static constexpr size_t max_pending = 256;
-  static constexpr size_t max_weight = size_t{32} << 20;
 
   struct item {
     Mark mark;
     size_t weight;
+    Request request;
     std::future<reply_type> reply;
   };
 
@@ -60,11 +65,15 @@ private:
     auto x = std::move(pending_.front());
     pending_.pop_front();
     weight_ -= x.weight;
-    handle_(x.mark, x.reply.get());
+    auto reply = x.reply.get();
+    if (!reply && reply.error() == errc::overloaded)
+      reply = patiently([&] { return client_.call(x.request); });
+    handle_(x.mark, std::move(reply));
   }
 
   blocking_client& client_;
   handler handle_;
+  size_t max_weight_;
   std::deque<item> pending_;
   size_t weight_ = 0;
 };

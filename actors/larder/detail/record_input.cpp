@@ -18,7 +18,7 @@ tl::unexpected<error> taken_back() {
 
 } // namespace
 
-record_input::record_input(archive_reader& in) : in_(in), record_(in.record()) {
+record_input::record_input(archive_reader& in) : in_(in), record_(in.blob()) {
   // nop
 }
 
@@ -36,6 +36,7 @@ expected<bool> record_input::advance() {
   if (*event != archive_reader::event::piece) {
     ended_ = true;
     aborted_ = *event == archive_reader::event::aborted;
+    before_segment_ = *event == archive_reader::event::segment;
     return false;
   }
   auto piece = in_.piece();

@@ -13,7 +13,9 @@ namespace larder::detail {
 /// tail at any time, of the rest in ascending order.
 class record_input {
 public:
-  /// @param in at the beginning of a record; must outlive this object
+  /// @param in at the beginning of a record, or of a segment in it; must
+  /// outlive
+  ///           this object
   explicit record_input(archive_reader& in);
 
   const archive_record& record() const noexcept {
@@ -29,9 +31,14 @@ public:
     forgetful_ = true;
   }
 
-  /// Reads the rest of the record.
-  /// @returns `conflict` if it is taken back in the end
+  /// Reads the rest of the blob.
+  /// @returns `conflict` if the record is taken back behind it
   expected<void> finish();
+
+  /// Whether a segment follows, when the blob is finished.
+  bool before_segment() const noexcept {
+    return before_segment_;
+  }
 
   /// Why the archive cannot be read on, if so.
   const std::optional<error>& broken() const noexcept {
@@ -50,6 +57,7 @@ private:
   bool forgetful_ = false;
   bool ended_ = false;
   bool aborted_ = false;
+  bool before_segment_ = false;
   std::optional<error> broken_;
 };
 

@@ -42,6 +42,10 @@ value to_wire(const revision& x) {
   return bytes{x.data.begin(), x.data.end()};
 }
 
+value to_wire(const uuid& x) {
+  return x;
+}
+
 value to_wire(const metadata& x) {
   return value::vector({x.key, to_wire(x.type), x.last_write, x.extras,
                         to_wire(x.rev), to_wire(x.expiry)});
@@ -98,6 +102,13 @@ bool from_wire(const value& in, revision& out) {
     return false;
   auto xs = in.as_bytes();
   std::copy(xs.begin(), xs.end(), out.data.begin());
+  return true;
+}
+
+bool from_wire(const value& in, uuid& out) {
+  if (!in.is(value::kind::uuid))
+    return false;
+  out = in.as_uuid();
   return true;
 }
 

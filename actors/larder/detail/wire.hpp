@@ -67,6 +67,7 @@ inline value to_wire(std::chrono::milliseconds x) {
 
 value to_wire(const error& x);
 value to_wire(const revision& x);
+value to_wire(const uuid& x);
 value to_wire(const metadata& x);
 value to_wire(const std::shared_ptr<const bytes>& x);
 
@@ -147,6 +148,7 @@ bool from_wire(const value& in, error& out);
 bool from_wire(const value& in, std::optional<error>& out);
 bool from_wire(const value& in, std::chrono::milliseconds& out);
 bool from_wire(const value& in, revision& out);
+bool from_wire(const value& in, uuid& out);
 bool from_wire(const value& in, metadata& out);
 bool from_wire(const value& in, std::shared_ptr<const bytes>& out);
 

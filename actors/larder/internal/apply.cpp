@@ -357,8 +357,9 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
-  if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
-    return fail(std::move(ok.error()));
+  if (!req.restores)
+    if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
+      return fail(std::move(ok.error()));
   auto extras_now = state.live(ctx.now) ? state.meta.extras : value::map();
   if (!req.restores && extras_now != req.extras_before)
     return fail(errc::conflict, "the metadata of " + to_edn(req.key)
@@ -397,8 +398,6 @@ expected<metadata> restored_metadata(const value& key, metadata meta,
 expected<put_reply> apply(const restore_request& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
-    return fail(std::move(ok.error()));
-  if (auto ok = check_replaceable(req.key, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
   auto binary = std::get_if<shared_bytes>(&req.content);
   auto meta = restored_metadata(req.key, req.meta,

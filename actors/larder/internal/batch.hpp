@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace larder {
@@ -48,6 +49,14 @@ struct load_batch_reply {
   std::shared_ptr<std::vector<read_outcome>> items;
 };
 
+/// Removes segments of a log. No answer.
+struct collect_garbage {
+  log_garbage what;
+  /// If the log was being restored: the revision of the record, by which to see
+  /// whether it still is.
+  std::optional<revision> lease = std::nullopt;
+};
+
 /// Looks for expired keys in one page of the listing. -> scan_expired_reply
 struct scan_expired {
   std::string after;
@@ -56,7 +65,7 @@ struct scan_expired {
 struct scan_expired_reply {
   std::vector<value> keys;
   /// What logs have left behind, because a process ended.
-  std::vector<log_garbage> garbage;
+  std::vector<collect_garbage> garbage;
   std::string next;
 };
 
@@ -69,11 +78,6 @@ struct collect_expired {
 };
 
 struct collect_expired_reply {};
-
-/// Removes segments of a log. No answer.
-struct collect_garbage {
-  log_garbage what;
-};
 
 /// Runs a function that may block in a reader, with what that counts.
 /// -> reader_job_done
@@ -98,6 +102,21 @@ struct commit_stream {
   write_condition condition;
   /// Whether `meta` is that of a backup: to be kept as it is.
   bool restores = false;
+};
+
+/// A log that has been restored but for its head: makes it the key's content.
+/// -> put_reply
+struct commit_log {
+  using reply_type = put_reply;
+
+  value key;
+  /// As it was, but for the revision.
+  metadata meta;
+  log_head head;
+  write_condition condition;
+  /// The record of the segments, and the revision that it must have: if there
+  /// are segments.
+  std::optional<std::pair<log_garbage, revision>> lease;
 };
 
 /// Tells the store that a stream is over. No answer.
@@ -253,6 +272,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::check_holds_now))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::look_at_snapshot))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::snapshot_seen))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_log))
 
 CAF_END_TYPE_ID_BLOCK(larder_internal)
 
@@ -291,3 +311,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::settle_transaction)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::check_holds_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::look_at_snapshot)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::snapshot_seen)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_log)

@@ -53,8 +53,7 @@ struct collector_state {
       if (!parts[i].empty())
         send(key_actors[i], std::move(parts[i]), page.next);
     for (auto& x : page.garbage)
-      detail::send(self, key_actors[route(x.id, key_actors.size())],
-                   collect_garbage{x});
+      detail::send(self, key_actors[route(x.what.id, key_actors.size())], x);
     if (under_way == 0)
       go_on(page.next);
   }

@@ -71,6 +71,7 @@ expected<void> make_mutations(store_context& ctx, actor_statistics& stats,
       stats.stored_written.add(x.blob->size());
       other.content = x.blob;
     }
+    other.condition = x.condition;
     other.group = group;
   }
   return {};

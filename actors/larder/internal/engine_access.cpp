@@ -268,6 +268,17 @@ expected<verify_reply> try_verify(store_context& ctx, const verify_request& req,
   return result;
 }
 
+/// A record with an expiry is a lease: what it names is not garbage before.
+void add_garbage(std::vector<collect_garbage>& to, const log_garbage& what,
+                 const list_entry& record, int64_t now) {
+  auto hdr = record.blob ? header::decode(record.blob->data)
+                         : fail(record.blob.error());
+  if (!hdr || hdr->expiry == 0)
+    to.push_back({what});
+  else if (hdr->expired(now))
+    to.push_back({what, hdr->rev});
+}
+
 /// Checks header and metadata, whatever part of the blob is there.
 expected<metadata> checked_metadata(store_context& ctx, const std::string& key,
                                     const blob_view& blob,
@@ -393,7 +404,7 @@ expected<scan_expired_reply> find_expired(store_context& ctx,
   auto now = ctx.now();
   for (auto& item : page->entries) {
     if (auto garbage = parse_garbage_key(item.key))
-      result.garbage.push_back(*garbage);
+      add_garbage(result.garbage, *garbage, item, now);
     if (is_hidden_key(item.key) || !item.blob)
       continue;
     auto hdr = header::decode(item.blob->data);

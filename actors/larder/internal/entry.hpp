@@ -28,6 +28,7 @@ struct staged_content {
 struct side_mutation {
   std::string key;
   std::shared_ptr<const bytes> blob;
+  precondition condition = {};
 };
 
 /// How much is known of a key.

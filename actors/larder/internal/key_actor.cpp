@@ -325,7 +325,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     [&st](truncate_log_request& req) { return st.logs->truncate(req); },
     [&st](const collect_garbage& req) {
       if (!st.closing)
-        st.logs->collect(req.what);
+        st.logs->collect(req);
     },
     [](const post& msg) { msg.run(); },
     [&st](write_request& req) -> caf::result<put_reply> {
@@ -338,6 +338,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     },
     [&st](restore_request& req) { return st.handle(req); },
     [&st](commit_stream& req) { return st.handle(req); },
+    [&st](commit_log& req) { return st.handle(req); },
     [&st](read_range_request& req) { return st.handle_range(req); },
     [&st](const collect_expired& req) { return st.collect(req); },
     [&st](const add_scope& msg) { return st.add(msg); },

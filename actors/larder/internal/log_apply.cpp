@@ -26,7 +26,7 @@ void set_side(entry& state, std::string key,
   if (i != state.side.end())
     i->blob = std::move(blob);
   else
-    state.side.push_back({std::move(key), std::move(blob)});
+    state.side.push_back({std::move(key), std::move(blob), {}});
 }
 
 /// Has a hidden blob written with the next commit.
@@ -37,15 +37,12 @@ expected<void> put_side(entry& state, std::string key, const metadata& log,
   meta.type = content_type::append_log;
   meta.last_write = log.last_write;
   meta.rev = log.rev;
-  auto blob = ctx.store.blobs().encode(key, meta, content);
+  auto blob = encode_hidden(ctx.store.blobs(), key, meta, content);
   if (!blob)
     return fail(std::move(blob.error()));
-  if (blob->size() > ctx.store.caps().max_blob_size)
-    return fail(errc::limit_exceeded,
-                "entries of " + std::to_string(blob->size())
-                  + " bytes are too large for " + ctx.store.name());
-  set_side(state, std::move(key),
-           std::make_shared<const bytes>(std::move(*blob)));
+  if (auto ok = check_blob_size(**blob, ctx.store); !ok)
+    return ok;
+  set_side(state, std::move(key), std::move(*blob));
   return {};
 }
 
@@ -81,6 +78,24 @@ expected<void> check_size(const append_request& req, size_t limit) {
 }
 
 } // namespace
+
+expected<std::shared_ptr<const bytes>> encode_hidden(const chain& blobs,
+                                                     const std::string& key,
+                                                     const metadata& meta,
+                                                     const value& content) {
+  auto blob = blobs.encode(key, meta, content);
+  if (!blob)
+    return fail(std::move(blob.error()));
+  return std::make_shared<const bytes>(std::move(*blob));
+}
+
+expected<void> check_blob_size(const bytes& blob, const store_context& store) {
+  if (blob.size() <= store.caps().max_blob_size)
+    return {};
+  return fail(errc::limit_exceeded, "entries of " + std::to_string(blob.size())
+                                      + " bytes are too large for "
+                                      + store.name());
+}
 
 expected<log_head> open_log(const value& key, const entry& state, int64_t now) {
   if (!state.live(now))
@@ -132,6 +147,29 @@ expected<append_reply> apply(const append_request& req, entry& state,
         !ok)
       return fail(ok.error().with_context(to_edn(req.key)));
   fill(after, std::move(*meta), head);
+  state = std::move(after);
+  changed = true;
+  return reply;
+}
+
+// -- restoring ----------------------------------------------------------------
+
+expected<put_reply> apply(const commit_log& req, entry& state,
+                          const apply_context& ctx, bool& changed) {
+  if (auto ok = check(req.condition, state, ctx.now); !ok)
+    return fail(std::move(ok.error()));
+  auto meta = req.meta;
+  if (state.present)
+    meta.last_write = std::max(meta.last_write, state.meta.last_write);
+  meta.rev = ctx.revisions.mint();
+  put_reply reply{meta.rev};
+  auto after = state;
+  if (auto ok = clear(after, ctx); !ok)
+    return fail(std::move(ok.error()));
+  if (req.lease)
+    after.side.push_back({garbage_key(req.lease->first), nullptr,
+                          precondition::matches(req.lease->second)});
+  fill(after, std::move(meta), req.head);
   state = std::move(after);
   changed = true;
   return reply;

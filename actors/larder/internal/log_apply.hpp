@@ -5,11 +5,15 @@
 
 #pragma once
 
+#include "larder/chain.hpp"
+#include "larder/internal/batch.hpp"
 #include "larder/internal/log_data.hpp"
 #include "larder/internal/operation.hpp"
 #include "larder/messages/logs.hpp"
 
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace larder::internal {
@@ -21,6 +25,9 @@ expected<log_head> open_log(const value& key, const entry& state, int64_t now);
 /// As the functions in apply.hpp.
 expected<append_reply> apply(const append_request& req, entry& state,
                              const apply_context& ctx, bool& changed);
+
+expected<put_reply> apply(const commit_log& req, entry& state,
+                          const apply_context& ctx, bool& changed);
 
 /// A segment of a log.
 struct segment_of_log {
@@ -34,6 +41,16 @@ struct segment_of_log {
 expected<std::optional<truncate_log_reply>>
 apply(const truncate_log_request& req, const std::optional<segment_of_log>& at,
       entry& state, const apply_context& ctx, bool& changed);
+
+/// Makes a hidden blob of a log.
+/// @param meta `extras` and `expiry` are as they shall be
+expected<std::shared_ptr<const bytes>> encode_hidden(const chain& blobs,
+                                                     const std::string& key,
+                                                     const metadata& meta,
+                                                     const value& content);
+
+/// @returns `limit_exceeded` if the engine does not take a blob of that size
+expected<void> check_blob_size(const bytes& blob, const store_context& store);
 
 /// Empties the state of a key. What has to be written besides the key's blob
 /// stays, and if the key held a log, all of that is to go.

@@ -12,17 +12,7 @@ namespace larder::internal {
 
 namespace {
 
-constexpr std::string_view segment_mark{"\0S", 2};
-constexpr std::string_view garbage_mark{"\0G", 2};
-
-template <class... Numbers>
-std::string hidden_key(std::string_view mark, const uuid& log,
-                       Numbers... numbers) {
-  auto result = to_bytes(mark);
-  append(result, log.data);
-  (append_big_endian(result, numbers), ...);
-  return std::string{as_chars(result)};
-}
+using detail::garbage_mark;
 
 value kw(std::string_view name) {
   return value::keyword(name);
@@ -125,12 +115,8 @@ expected<log_head> log_head::from_value(const value& x) {
 
 // -- hidden keys --------------------------------------------------------------
 
-std::string segment_key(const uuid& log, uint64_t number) {
-  return hidden_key(segment_mark, log, number);
-}
-
 std::string garbage_key(const log_garbage& x) {
-  return hidden_key(garbage_mark, x.id, x.first, x.next);
+  return detail::hidden_key(garbage_mark, x.id, x.first, x.next);
 }
 
 std::optional<log_garbage> parse_garbage_key(std::string_view encoded) {

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "larder/detail/hidden_key.hpp"
 #include "larder/error.hpp"
 #include "larder/uuid.hpp"
 #include "larder/value.hpp"
@@ -82,8 +83,7 @@ struct log_garbage {
 
 // -- hidden keys --------------------------------------------------------------
 
-/// The hidden key of a segment.
-std::string segment_key(const uuid& log, uint64_t number);
+using detail::segment_key;
 
 /// The hidden key of a garbage record.
 std::string garbage_key(const log_garbage& x);

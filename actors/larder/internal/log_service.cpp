@@ -10,16 +10,12 @@
 #include "larder/internal/validators.hpp"
 #include "larder/text.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
 namespace larder::internal {
 
 namespace {
-
-/// As many segments are removed in one commit.
-constexpr uint64_t max_collected_at_once = 256;
 
 // -- operations ---------------------------------------------------------------
 
@@ -192,12 +188,6 @@ struct log_service::truncation : task<truncate_log_request> {
   std::vector<log_garbage> garbage;
 };
 
-/// Garbage that is being removed.
-struct log_service::collection {
-  log_garbage what; ///< what is left of it
-  std::vector<done_fn> waiting;
-};
-
 // -- erasing ------------------------------------------------------------------
 
 /// Answers when the garbage has been collected.
@@ -221,7 +211,7 @@ public:
       return;
     }
     auto rest = std::make_shared<pending_request>(std::move(*this));
-    parent_.collect(garbage_, [rest](expected<void> ok) {
+    parent_.garbage_.collect(garbage_, [rest](expected<void> ok) {
       if (ok)
         rest->answer();
       else
@@ -234,16 +224,11 @@ private:
   std::vector<log_garbage> garbage_;
 };
 
-log_service::log_service(host x) : host_(std::move(x)) {
+log_service::log_service(host x)
+  : host_(std::move(x)),
+    garbage_(
+      {host_.self, host_.ctx, host_.stats, host_.writer, host_.on_idle}) {
   // nop
-}
-
-log_service::~log_service() {
-  error closed{errc::unavailable, "the log was removed, but the store ended "
-                                  "before its space was free"};
-  for (auto& [key, x] : collections_)
-    for (auto& done : x.waiting)
-      done(fail(closed));
 }
 
 caf::result<erase_reply> log_service::erase(erase_request& req) {
@@ -395,7 +380,7 @@ void log_service::carry_out(std::shared_ptr<truncation> x) {
     if (ok && !*x->result)
       look_up(x);
     else if (ok && !x->garbage.empty())
-      collect(x->garbage, answer);
+      garbage_.collect(x->garbage, answer);
     else
       answer(std::move(ok));
   };
@@ -440,81 +425,6 @@ void log_service::in_reader(job_fn job, done_fn then) {
   detail::request(host_.self, host_.reader(), reader_job{std::move(job)})
     .then([over](const reader_job_done&) { over({}); },
           [over](const caf::error& err) { over(fail(to_error(err))); });
-}
-
-// -- collecting ---------------------------------------------------------------
-
-void log_service::collect(const log_garbage& what) {
-  collect({what}, [](const expected<void>&) {});
-}
-
-void log_service::collect(const std::vector<log_garbage>& all, done_fn done) {
-  struct progress {
-    size_t left;
-    expected<void> result;
-  };
-  auto shared = std::make_shared<progress>(progress{all.size(), {}});
-  auto one_less = [shared, done](expected<void> ok) {
-    if (!ok)
-      shared->result = std::move(ok);
-    if (--shared->left == 0)
-      done(shared->result);
-  };
-  for (auto& x : all) {
-    auto record = garbage_key(x);
-    auto [i, fresh] = collections_.try_emplace(record, collection{x, {}});
-    i->second.waiting.push_back(one_less);
-    if (fresh)
-      collect_some(record);
-  }
-}
-
-/// Removes as many segments as go into one commit, or the record at last.
-void log_service::collect_some(const std::string& record) {
-  auto& left = collections_.at(record).what;
-  auto last = left.first == left.next;
-  std::vector<mutation> batch;
-  if (last)
-    batch.push_back({record, {}, {}, 0});
-  while (left.first < left.next && batch.size() < max_collected_at_once)
-    batch.push_back({segment_key(left.id, left.first++), {}, {}, 0});
-  erase_blobs(std::move(batch), [this, record, last](expected<void> ok) {
-    if (ok && !last) {
-      collect_some(record);
-      return;
-    }
-    if (!ok)
-      ok = fail(ok.error().with_context("the log was removed, but not yet all "
-                                        "that belonged to it"));
-    auto over = collections_.extract(record);
-    for (auto& done : over.mapped().waiting)
-      done(ok);
-    host_.on_idle();
-  });
-}
-
-/// Commits in the writer or, if the engine is called in place, here, but after
-/// what is in the mailbox.
-void log_service::erase_blobs(std::vector<mutation> batch, done_fn then) {
-  auto items = std::make_shared<std::vector<mutation>>(std::move(batch));
-  auto take = [then](const std::vector<commit_outcome>& outcomes) {
-    auto failed = std::find_if(outcomes.begin(), outcomes.end(),
-                               [](auto& x) { return !x.has_value(); });
-    if (failed != outcomes.end())
-      then(fail(failed->error()));
-    else
-      then({});
-  };
-  if (host_.ctx->in_place()) {
-    detail::send(host_.self, host_.self, post{[this, items, take] {
-                   take(commit(*host_.ctx, *items, *host_.stats));
-                 }});
-    return;
-  }
-  host_.stats->queued.add(items->size());
-  detail::request(host_.self, host_.writer, commit_batch{items})
-    .then([take](const commit_batch_reply& x) { take(*x.items); },
-          [then](const caf::error& err) { then(fail(to_error(err))); });
 }
 
 } // namespace larder::internal

@@ -2,21 +2,19 @@
 // see the file LICENSE.
 
 /// What requests on append logs need besides the state of their key: segments
-/// that are read, and segments that are removed by and by.
+/// that are read, looked for, and removed.
 
 #pragma once
 
 #include "larder/internal/batch.hpp"
 #include "larder/internal/context.hpp"
+#include "larder/internal/log_collector.hpp"
 #include "larder/internal/log_data.hpp"
 #include "larder/internal/operation.hpp"
 #include "larder/messages.hpp"
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
 namespace larder::internal {
 
@@ -42,8 +40,6 @@ public:
 
   explicit log_service(host x);
 
-  ~log_service();
-
   caf::result<read_log_reply> read(read_log_request& req);
 
   caf::result<reduce_log_reply> reduce(reduce_log_request& req);
@@ -53,13 +49,14 @@ public:
   /// Erases whatever a key holds; answered when nothing is left of a log.
   caf::result<erase_reply> erase(erase_request& req);
 
-  /// Removes segments and then the record of them. What fails is found again
-  /// by a later scan.
-  void collect(const log_garbage& what);
+  /// Removes what a scan has found.
+  void collect(const collect_garbage& what) {
+    garbage_.collect(what);
+  }
 
   /// Whether nothing is under way but operations on keys.
   bool idle() const noexcept {
-    return jobs_ == 0 && collections_.empty();
+    return jobs_ == 0 && garbage_.idle();
   }
 
 private:
@@ -71,7 +68,6 @@ private:
   template <class Request>
   struct scan;
   struct truncation;
-  struct collection;
   class erasure;
 
   template <class Task, class Reply>
@@ -87,14 +83,10 @@ private:
   void carry_out(std::shared_ptr<truncation> x);
   void look_up(std::shared_ptr<truncation> x);
   void in_reader(job_fn job, done_fn then);
-  void collect(const std::vector<log_garbage>& all, done_fn done);
-  void collect_some(const std::string& record);
-  void erase_blobs(std::vector<mutation> batch, done_fn then);
 
   host host_;
-  size_t jobs_ = 0; ///< asked of readers and the writer
-  /// By the key of the record.
-  std::map<std::string, collection> collections_;
+  size_t jobs_ = 0; ///< asked of readers
+  log_collector garbage_;
 };
 
 } // namespace larder::internal

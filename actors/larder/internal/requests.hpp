@@ -124,6 +124,13 @@ struct traits<restore_request> : change_traits<op_kind::put, change_kind::put> {
   }
 };
 
+template <>
+struct traits<commit_log> : change_traits<op_kind::put, change_kind::put> {
+  static knowledge needs(const commit_log&) {
+    return knowledge::metadata;
+  }
+};
+
 inline size_t cost_of(const put_request& req) {
   return req.content.footprint();
 }
@@ -141,6 +148,10 @@ inline size_t cost_of(const update_request& req) {
 
 inline size_t cost_of(const append_request& req) {
   return cost_of(req.entries);
+}
+
+inline size_t cost_of(const commit_log& req) {
+  return cost_of(req.head.tail);
 }
 
 inline size_t cost_of(const write_request& req) {

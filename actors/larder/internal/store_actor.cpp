@@ -8,6 +8,7 @@
 #include "larder/internal/collector.hpp"
 #include "larder/internal/describe.hpp"
 #include "larder/internal/key_actor.hpp"
+#include "larder/internal/log_restorer.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/publication_actor.hpp"
 #include "larder/internal/random_id.hpp"
@@ -113,6 +114,22 @@ struct store_state {
     if (!ctx->caps().staging)
       return to_caf(
         error{errc::unsupported, ctx->name() + " cannot write streams"});
+    return open_session(req, [&](uint64_t id) {
+      return spawn_stream(self->system(), ctx, id, this_store(),
+                          owner(req.key));
+    });
+  }
+
+  caf::result<open_stream_reply>
+  open_restore_log(open_restore_log_request& req) {
+    return open_session(req, [&](uint64_t id) {
+      return spawn_log_restorer(self->system(), ctx, id, this_store(),
+                                owner(req.key), writer);
+    });
+  }
+
+  template <class Request, class Spawn>
+  caf::result<open_stream_reply> open_session(Request& req, Spawn spawn) {
     if (streams.size() >= ctx->config().max_streams)
       return to_caf(error{errc::overloaded,
                           std::to_string(streams.size())
@@ -120,8 +137,7 @@ struct store_state {
     if (closing)
       return to_caf(error{errc::closed, "the store is being closed"});
     auto id = random_id();
-    auto hdl = linked(
-      spawn_stream(self->system(), ctx, id, this_store(), owner(req.key)));
+    auto hdl = linked(spawn(id));
     streams.emplace(id, hdl);
     count_streams();
     return forward(hdl, req);
@@ -261,6 +277,8 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](restore_request& req) { return st.forward_by_key(req); },
     [&st](open_stream_request& req) { return st.open_stream(req); },
     [&st](open_restore_request& req) { return st.open_stream(req); },
+    [&st](open_restore_log_request& req) { return st.open_restore_log(req); },
+    [&st](restore_entries_request& req) { return st.forward_to_stream(req); },
     [&st](append_stream_request& req) { return st.forward_to_stream(req); },
     [&st](close_stream_request& req) { return st.forward_to_stream(req); },
     [&st](abort_stream_request& req) { return st.forward_to_stream(req); },

@@ -4,6 +4,7 @@
 #include "larder/internal/stored.hpp"
 
 #include "larder/internal/engine_access.hpp"
+#include "larder/internal/log_data.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
@@ -32,6 +33,60 @@ stored_entry describe(const list_entry& item) {
     result.size = item.blob->blob_size;
   }
   return result;
+}
+
+// -- append logs --------------------------------------------------------------
+
+/// Reads the head of a log; nothing if the key holds none (any more).
+expected<std::optional<log_head>> read_head(store_context& ctx,
+                                            const std::string& encoded,
+                                            actor_statistics& stats) {
+  read_request wanted{encoded, blob_part::all, 0, 0, std::nullopt};
+  auto outcome = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
+  if (!outcome)
+    return fail(std::move(outcome.error()));
+  if (!*outcome)
+    return std::nullopt;
+  auto doc = ctx.blobs().decode(encoded, (*outcome)->data);
+  if (!doc)
+    return fail(std::move(doc.error()));
+  if (doc->meta.type != content_type::append_log)
+    return std::nullopt;
+  return log_head::from_value(doc->content);
+}
+
+/// Checks that a segment that was read before is as it was when the log began
+/// where `wanted` says: only a truncation changes it.
+/// @param there whether it was there
+expected<void> check_segment(store_context& ctx, const std::string& encoded,
+                             const stored_segment& wanted, bool there,
+                             actor_statistics& stats) {
+  auto head = read_head(ctx, encoded, stats);
+  if (!head)
+    return fail(std::move(head.error()));
+  auto same
+    = *head && (*head)->id == wanted.log.id
+      && ((*head)->first < wanted.number || (*head)->begin == wanted.log.begin);
+  auto name = "segment " + std::to_string(wanted.number) + " of the log";
+  if (!same)
+    return fail(errc::conflict, name + " has been removed meanwhile");
+  if (!there)
+    return fail(errc::corruption, name + " is missing");
+  return {};
+}
+
+/// What the head of a log says.
+expected<std::optional<stored_log>>
+log_of(store_context& ctx, const std::string& encoded, bytes_view blob) {
+  auto doc = ctx.blobs().decode(encoded, blob);
+  if (!doc && doc.error() == errc::unknown_encryption_key)
+    return std::nullopt;
+  if (!doc)
+    return fail(std::move(doc.error()));
+  auto head = log_head::from_value(doc->content);
+  if (!head)
+    return fail(std::move(head.error()));
+  return stored_log{head->id, head->begin, head->first, head->next};
 }
 
 } // namespace
@@ -71,22 +126,39 @@ expected<read_stored_reply> read_stored(store_context& ctx,
   auto encoded = encode_key(req.key);
   if (!encoded)
     return fail(std::move(encoded.error()));
-  read_request wanted{std::move(*encoded), blob_part::range, req.offset,
-                      req.length, req.pinned};
+  if (req.segment && req.segment->number < req.segment->log.first)
+    return fail(errc::invalid_argument, "the log has no such segment");
+  read_request wanted{req.segment
+                        ? segment_key(req.segment->log.id, req.segment->number)
+                        : *encoded,
+                      blob_part::range, req.offset, req.length, req.pinned};
   auto outcome = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
   if (!outcome)
     return fail(std::move(outcome.error()));
+  if (req.segment)
+    if (auto ok = check_segment(ctx, *encoded, *req.segment,
+                                outcome->has_value(), stats);
+        !ok)
+      return fail(std::move(ok.error()));
   if (!*outcome)
     return fail(errc::not_found, "no such key: " + to_edn(req.key));
   auto& blob = **outcome;
   read_stored_reply result{std::make_shared<const bytes>(to_bytes(blob.data)),
                            blob.blob_size, req.pinned.value_or(revision{})};
-  if (req.pinned)
+  if (!has_header)
     return result;
   auto hdr = header::decode(blob.data);
   if (!hdr)
     return fail(hdr.error().with_context(to_edn(req.key)));
   result.rev = hdr->rev;
+  auto whole_head = !req.segment && hdr->has(header::flag_log)
+                    && blob.data.size() == blob.blob_size;
+  if (!whole_head)
+    return result;
+  auto log = log_of(ctx, *encoded, blob.data);
+  if (!log)
+    return fail(log.error().with_context(to_edn(req.key)));
+  result.log = std::move(*log);
   return result;
 }
 

@@ -107,8 +107,9 @@ struct stream_state {
     auto now = ctx->now();
     if (auto ok = check(request.condition, before, now); !ok)
       return ok;
-    if (auto ok = check_replaceable(request.key, before, now); !ok)
-      return ok;
+    if (!restored)
+      if (auto ok = check_replaceable(request.key, before, now); !ok)
+        return ok;
     commit.key = request.key;
     commit.condition = request.condition;
     auto meta = restored ? restored_metadata(request.key, *restored,
@@ -268,6 +269,10 @@ caf::behavior stream(caf::stateful_actor<stream_state>* self, context_ptr ctx,
     [&st](open_stream_request& req) { return st.open(req); },
     [&st](open_restore_request& req) { return st.open(req); },
     [&st](const append_stream_request& req) { return st.append(req); },
+    [](const restore_entries_request&) -> caf::result<append_stream_reply> {
+      return to_caf(error{errc::invalid_argument,
+                          "a binary takes bytes, a log takes entries"});
+    },
     [&st](const close_stream_request&) { return st.close(); },
     [&st](const abort_stream_request&) { return st.abort(); },
     [&st](tick) { st.check_idle(); },

@@ -281,7 +281,7 @@ void transactor::committed(const transaction_ptr& what,
   auto& outcome = outcome_of_group(outcomes);
   if (outcome) {
     for (auto& x : garbage)
-      parts_.logs->collect(x);
+      parts_.logs->collect({x});
     report(*what);
     return conclude(what, verdict::changed, std::move(what->result));
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "larder/messages/values.hpp"
+#include "larder/uuid.hpp"
 
 #include <cstdint>
 #include <string>
@@ -56,11 +57,36 @@ struct list_stored_reply {
   }
 };
 
-/// Reads bytes of a blob as it is stored: durable, neither checked nor decoded.
-/// It does not wait for changes of the key that are under way.
-/// -> read_stored_reply
+/// An append log as of one moment: what its head says.
+struct stored_log {
+  uuid id;
+  /// The position of the first entry.
+  uint64_t begin = 0;
+  /// The numbers of the first segment and of the one after the last.
+  uint64_t first = 0;
+  uint64_t next = 0;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.id, x.begin, x.first, x.next);
+  }
+};
+
+/// A segment of an append log.
+struct stored_segment {
+  stored_log log;
+  uint64_t number = 0;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.log, x.number);
+  }
+};
+
+/// Reads bytes of a blob as it is stored: durable, neither checked nor (but for
+/// what is said of logs) decoded. It does not wait for changes of the key that
+/// are under way. -> read_stored_reply
 /// Errors: `not_found`, `conflict` if the key has another revision than
-/// `pinned`, `limit_exceeded` if the bytes do not fit into one message,
+/// `pinned`, or the segment is not any more what it was, `corruption` if it is
+/// missing, `limit_exceeded` if the bytes do not fit into one message,
 /// `invalid_argument` without `pinned` unless the bytes begin with the whole
 /// header.
 struct read_stored_request {
@@ -73,9 +99,11 @@ struct read_stored_request {
   /// The revision that the answer must be of: keeps the pieces of one blob
   /// together.
   std::optional<revision> pinned;
+  /// Read this segment of the log that the key holds, not the key's own blob.
+  std::optional<stored_segment> segment = std::nullopt;
 
   static constexpr auto fields(auto& x) {
-    return std::tie(x.key, x.offset, x.length, x.pinned);
+    return std::tie(x.key, x.offset, x.length, x.pinned, x.segment);
   }
 };
 
@@ -84,9 +112,12 @@ struct read_stored_reply {
   /// Size of the whole blob.
   uint64_t size = 0;
   revision rev;
+  /// If `content` is the whole head of a log, and the store has the key that it
+  /// may be encrypted with.
+  std::optional<stored_log> log = std::nullopt;
 
   static constexpr auto fields(auto& x) {
-    return std::tie(x.content, x.size, x.rev);
+    return std::tie(x.content, x.size, x.rev, x.log);
   }
 };
 
@@ -94,7 +125,7 @@ struct read_stored_reply {
 
 /// Makes a key what it once was, metadata included: type, extras, expiry and
 /// `last_write` (which never becomes less than it is now); the revision is a
-/// new one. -> put_reply
+/// new one. It replaces whatever the key holds, also a log. -> put_reply
 /// Errors: as put_request and write_request; `invalid_argument` if type and
 /// content do not go together.
 struct restore_request {
@@ -112,7 +143,8 @@ struct restore_request {
 };
 
 /// Begins to put back a binary of any size. -> open_stream_reply
-/// It goes on as after open_stream_request, with the same errors.
+/// It goes on as after open_stream_request, with the same errors, and replaces
+/// whatever the key holds.
 struct open_restore_request {
   using reply_type = struct open_stream_reply;
 
@@ -122,6 +154,46 @@ struct open_restore_request {
 
   static constexpr auto fields(auto& x) {
     return std::tie(x.key, x.meta, x.condition);
+  }
+};
+
+/// Begins to put back an append log of any length, in place of whatever the key
+/// holds. -> open_stream_reply
+/// It goes on with restore_entries_request, and ends with close_stream_request
+/// or abort_stream_request: nobody sees anything of it before it is closed.
+/// What a process that ends in between leaves behind is collected later on.
+/// Errors: as open_stream_request; `unsupported` by engines that cannot hold
+/// logs.
+struct open_restore_log_request {
+  using reply_type = struct open_stream_reply;
+
+  value key;
+  metadata meta;
+  /// The position of the first entry.
+  uint64_t begin = 0;
+  /// How many messages of entries become segments; one more is the tail.
+  uint64_t segments = 0;
+  write_condition condition;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.key, x.meta, x.begin, x.segments, x.condition);
+  }
+};
+
+/// Adds entries: those of one segment or, after all segments, of the tail.
+/// Messages are numbered from 0 without gaps; keep a few under way and wait for
+/// all answers before closing. -> append_stream_reply, with the number of
+/// entries so far
+/// Errors: as append_stream_request; `invalid_argument` without entries.
+struct restore_entries_request {
+  using reply_type = struct append_stream_reply;
+
+  uint64_t stream = 0;
+  uint64_t sequence = 0;
+  std::vector<value> entries;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.stream, x.sequence, x.entries);
   }
 };
 
