@@ -12,7 +12,6 @@
 inline bool is_known_skip(const std::string& reason) {
   static const std::set<std::string> reasons{
     "",
-    "child_command is not set",
     "durable is not declared",
     "fill_medium is not set",
     "the domain is one process",

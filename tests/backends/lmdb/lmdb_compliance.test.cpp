@@ -37,6 +37,7 @@ compliance_options options_in(Path path, const std::string& sync) {
   };
   result.describe_medium = describe;
   result.max_blob_size = size_t{1} << 20;
+  result.child_command = {LARDER_COMPLIANCE_CHILD};
   result.rounds = sync == "on" ? 5 : 20;
   return result;
 }

@@ -22,6 +22,7 @@ void check_complies(const std::map<std::string, std::string>& query) {
   };
   options.describe_medium = [](const uri& x) { return describe(x.path); };
   options.max_blob_size = size_t{1} << 20;
+  options.child_command = {LARDER_COMPLIANCE_CHILD};
   options.rounds = 20;
   auto results = run_compliance(options);
   CHECK(describe_violations(results) == "");

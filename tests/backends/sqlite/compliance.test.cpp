@@ -41,6 +41,7 @@ compliance_options options_in(std::function<std::string(std::string)> path,
   };
   result.describe_medium = describe;
   result.max_blob_size = size_t{2} << 20;
+  result.child_command = {LARDER_COMPLIANCE_CHILD};
   result.rounds = sync == "on" ? 5 : 20;
   return result;
 }
