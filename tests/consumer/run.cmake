@@ -1,5 +1,5 @@
 # Installs larder into a fresh folder, then builds and runs a consumer there.
-foreach(variable BUILD_DIR SOURCE_DIR WORK_DIR CXX)
+foreach(variable BUILD_DIR SOURCE_DIR EXAMPLES_DIR WORK_DIR CXX)
   if(NOT DEFINED ${variable})
     message(FATAL_ERROR "${variable} is not set")
   endif()
@@ -26,7 +26,8 @@ foreach(file man/man1/larder.1 bash-completion/completions/larder
 endforeach()
 run("${CMAKE_COMMAND}" -S "${SOURCE_DIR}" -B "${WORK_DIR}/build" -G Ninja
     "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix"
-    "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}")
+    "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}" "-DLARDER_EXAMPLES=${EXAMPLES_DIR}")
 run("${CMAKE_COMMAND}" --build "${WORK_DIR}/build")
 run("${WORK_DIR}/build/consumer")
+run("${WORK_DIR}/build/custom_backend")
 file(REMOVE_RECURSE "${WORK_DIR}")
