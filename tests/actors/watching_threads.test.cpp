@@ -235,7 +235,7 @@ TEST_CASE("an actor is told of changes, until it ends") {
     REQUIRE(x.log.await([](auto& log) { return log.begun_ == 1; }));
     REQUIRE(client.put("other", 1));
     REQUIRE(client.put("user/1", 1));
-    auto last = client.put("user/2", 2);
+    auto last = client.put("user/1", 2);
     REQUIRE(x.log.await([](auto& log) { return log.events_.size() == 2; }));
     CHECK(x.log.events_[0].key == value{"user/1"});
     CHECK(x.log.events_[1].rev == *last);
