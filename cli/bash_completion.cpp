@@ -29,11 +29,16 @@ _larder_reply() { # text, kind, choices
       compopt -o filenames 2>/dev/null
       ;;
     store)
-      if [[ $1 == file:* ]]; then
-        mapfile -t COMPREPLY < <(compgen -P file: -d -- "${1#file:}")
-      else
-        COMPREPLY=($(compgen -W "file: caf://" -- "$1"))
-      fi
+      local -a only=(-d)
+      [[ $1 != *sqlite:* ]] || only=(-f)
+      case $1 in
+        caf:*) ;;
+        *:*)
+          mapfile -t COMPREPLY \
+            < <(compgen -P "${1%:*}:" "${only[@]}" -- "${1##*:}")
+          ;;
+        *) COMPREPLY=($(compgen -W "$_larder_stores" -- "$1")) ;;
+      esac
       compopt -o nospace 2>/dev/null
       ;;
     *)
@@ -216,7 +221,8 @@ std::string bash_completion(const std::vector<command>& all) {
          + function("_larder_flags", "$1", branches_of_flags(all))
          + function("_larder_option", "\"$1 $2\"", branches_of_options(all))
          + function("_larder_operand", "\"$1 $2\"", branches_of_operands(all))
-         + "_larder_common='" + flags + "'\n" + tail;
+         + "_larder_common='" + flags + "'\n_larder_stores='"
+         + fmt::format("{}", fmt::join(store_beginnings(), " ")) + "'\n" + tail;
 }
 
 } // namespace larder::cli

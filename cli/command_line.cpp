@@ -19,8 +19,6 @@ namespace {
 
 constexpr const char* commands_label = "Commands";
 
-constexpr const char* default_store = "file:larder-data";
-
 // -- help ---------------------------------------------------------------------
 
 constexpr size_t left_column = 30;
@@ -196,7 +194,7 @@ private:
     if (auto* uri = args.find("--store"))
       args.store = uri->text;
     else
-      args.store = env != nullptr && *env != '\0' ? env : default_store;
+      args.store = env != nullptr && *env != '\0' ? env : LARDER_DEFAULT_STORE;
     return std::move(res_);
   }
 

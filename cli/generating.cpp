@@ -7,6 +7,8 @@
 
 #include "output.hpp"
 
+#include "larder/registry.hpp"
+
 namespace larder::cli {
 
 namespace {
@@ -28,6 +30,15 @@ constexpr const char* examples = R"(  larder generate man | man -l -
   source <(larder generate bash))";
 
 } // namespace
+
+std::vector<std::string> store_beginnings() {
+  std::vector<std::string> result{"caf://"};
+  backend_registry registry;
+  for (auto& x : registry.engines())
+    if (x.scheme != "memory")
+      result.push_back(x.scheme + ":");
+  return result;
+}
 
 std::vector<command> generating_commands(std::vector<command> others) {
   command res{"generate",

@@ -12,6 +12,10 @@
 
 namespace larder::cli {
 
+/// Returns what the URI of a store may begin with: the schemes of the engines
+/// that hold more than memory, and that of stores which others serve.
+std::vector<std::string> store_beginnings();
+
 /// Returns a page for man(1), in groff's man macros.
 std::string manual_page(const std::vector<command>& all);
 

@@ -51,7 +51,8 @@ slot parse_slot(std::string name) {
 std::vector<command_option> overview::options() {
   return {
     {"--store", "URI",
-     "Where the store is (default: $LARDER_STORE, or file:larder-data)"},
+     "Where the store is (default: $LARDER_STORE, or " LARDER_DEFAULT_STORE
+     ")"},
     {"--json", "", "Read values as JSON, print JSON"},
     {"--edn", "", "Read all keys, steps and values as EDN"},
   };

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 namespace file_tools {
 
@@ -76,6 +78,43 @@ inline void send(int fd, uint64_t x) {
   if (::write(fd, &x, sizeof(x)) != sizeof(x))
     ::_exit(1);
 }
+
+/// Lets children begin together, so that they do get in each other's way.
+class starting_line {
+public:
+  starting_line() {
+    REQUIRE(::pipe(ends_.data()) == 0);
+  }
+
+  ~starting_line() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+
+  starting_line(const starting_line&) = delete;
+
+  starting_line& operator=(const starting_line&) = delete;
+
+  /// In a child: tells the parent that it is ready, and waits for the others.
+  void wait(int out) const {
+    send(out, 0);
+    char signal = 0;
+    if (::read(ends_[0], &signal, 1) != 1)
+      ::_exit(1);
+  }
+
+  /// In the parent: waits until all are ready, and lets them go.
+  void start(std::vector<child>& children) const {
+    for (auto& x : children)
+      REQUIRE(x.next());
+    std::string signals(children.size(), '!');
+    REQUIRE(::write(ends_[1], signals.data(), signals.size())
+            == static_cast<ssize_t>(signals.size()));
+  }
+
+private:
+  std::array<int, 2> ends_{};
+};
 
 /// A blob with a revision of its own and a number.
 inline std::shared_ptr<const bytes> numbered(uint64_t number,

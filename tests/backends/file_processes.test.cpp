@@ -45,13 +45,16 @@ TEST_CASE("processes that increment one key lose no update") {
   auto config = config_for(tmp / "store");
   auto store = create(config);
   REQUIRE(commit_one(*store, put("\"counter", numbered(0))));
+  starting_line line;
   std::vector<child> children;
   for (uint64_t i = 0; i < num_children; ++i)
     children.emplace_back([&](int out) {
       auto mine = try_open(config);
+      line.wait(out);
       auto lost = mine ? increment(**mine, increments) : std::nullopt;
       send(out, lost.value_or(UINT64_MAX));
     });
+  line.start(children);
   uint64_t lost = 0;
   for (auto& x : children) {
     auto answer = x.next();

@@ -174,11 +174,17 @@ class Bash(Generated):
     def test_stores_complete(self):
         (self.folder / "data").mkdir()
         (self.folder / "datum").touch()
-        self.assertEqual(self.complete("larder --store "), ["caf://", "file:"])
+        engines = self.complete("larder --store ")
+        self.assertLessEqual({"caf://", "file:", "tiered:"}, set(engines))
+        self.assertNotIn("memory:", engines)
         self.assertEqual(self.complete("larder --store fi"), ["file:"])
         self.assertEqual(self.complete("larder --store=fi"), ["file:"])
         # Only what stands behind the colon is replaced.
         self.assertEqual(self.complete("larder --store file:da"), ["data"])
+        self.assertEqual(self.complete("larder --store readonly:file:da"),
+                         ["data"])
+        self.assertEqual(self.complete("larder --store sqlite:da"),
+                         ["data", "datum"])
         self.assertEqual(self.complete("larder --store file:da", " \t\n"),
                          ["file:data"])
         self.assertEqual(

@@ -13,6 +13,7 @@ using file_tools::child;
 using file_tools::number_of;
 using file_tools::numbered;
 using file_tools::send;
+using file_tools::starting_line;
 
 namespace {
 
@@ -77,12 +78,15 @@ TEST_CASE("processes that increment one key of an LMDB store lose no update") {
   temp_dir tmp;
   auto store = create(at(tmp / "store"));
   REQUIRE(commit_one(*store, put("counter", numbered(0))));
+  starting_line line;
   std::vector<child> children;
   for (uint64_t i = 0; i < num_children; ++i)
     children.emplace_back([&](int out) {
       auto mine = the_engine().open(at(tmp / "store"));
+      line.wait(out);
       send(out, mine ? increment(**mine, increments) : UINT64_MAX);
     });
+  line.start(children);
   uint64_t lost = 0;
   for (auto& x : children) {
     auto answer = x.next();

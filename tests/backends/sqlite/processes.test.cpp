@@ -14,6 +14,7 @@ using file_tools::child;
 using file_tools::number_of;
 using file_tools::numbered;
 using file_tools::send;
+using file_tools::starting_line;
 
 namespace {
 
@@ -71,13 +72,16 @@ TEST_CASE("processes that increment one key in SQLite lose no update") {
   constexpr uint64_t increments = 100;
   temp_dir tmp;
   { REQUIRE(commit_one(*create(tmp / "db"), put("\"counter", numbered(0)))); }
+  starting_line line;
   std::vector<child> children;
   for (uint64_t i = 0; i < num_children; ++i)
     children.emplace_back([&](int out) {
       auto mine = try_open(tmp / "db");
+      line.wait(out);
       auto lost = mine ? increment(**mine, increments) : std::nullopt;
       send(out, lost.value_or(UINT64_MAX));
     });
+  line.start(children);
   uint64_t lost = 0;
   for (auto& x : children) {
     auto answer = x.next();
