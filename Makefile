@@ -36,11 +36,13 @@ sanitize: setup
 
 # CAF is not built for the thread sanitizer, so only the layers below it are
 # tested. The sanitizer wants addresses that are not too random.
+tsan: TSAN = TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/races-of-libraries \
+	setarch -R
 tsan: setup
 	cmake --preset tsan
 	cmake --build --preset tsan -j $(JOBS)
-	setarch -R build/tsan/tests/larder-serializers-test
-	setarch -R build/tsan/tests/larder-backends-test
+	$(TSAN) build/tsan/tests/larder-serializers-test
+	$(TSAN) build/tsan/tests/larder-backends-test
 
 fuzz: setup
 	cmake --preset fuzz
