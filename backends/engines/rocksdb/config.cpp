@@ -131,8 +131,6 @@ rocks_options::rocks_options(const rocks_config& config)
   db.max_total_wal_size = 2 * config.write_buffer;
   // What could not be written is never tried again, see rocks_database.
   db.max_bgerror_resume_count = 0;
-  // Otherwise RocksDB goes on after a failed sync of its directory.
-  db.fail_if_options_file_error = true;
   db.listeners.push_back(std::make_shared<no_recovery>());
   // The kernel begins to write early, so that a sync waits for less.
   db.wal_bytes_per_sync = mebibyte;

@@ -3,6 +3,8 @@
 
 #include "engines/rocksdb/database.hpp"
 
+#include "engines/rocksdb/directory_guard.hpp"
+
 #include <rocksdb/iterator.h>
 
 #include <algorithm>
@@ -64,6 +66,9 @@ rocks_database::open(rocks_config config, store_lock lock, const uuid& id,
   auto& dir = result->config_.dir;
   rocks_options options{result->config_};
   result->cache_ = options.cache;
+  result->env_ = rocksdb::NewCompositeEnv(
+    std::make_shared<directory_guard>(options.db.env->GetFileSystem()));
+  options.db.env = result->env_.get();
   options.db.create_if_missing = create;
   options.db.create_missing_column_families = create;
   options.db.error_if_exists = create;

@@ -14,6 +14,7 @@
 #include "larder/uuid.hpp"
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
@@ -115,6 +116,7 @@ private:
   store_lock lock_; // given up last
   uuid id_;
   std::shared_ptr<rocksdb::Cache> cache_;
+  std::unique_ptr<rocksdb::Env> env_; ///< the database uses it to its end
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* heads_ = nullptr;
   rocksdb::ColumnFamilyHandle* chunks_ = nullptr;
