@@ -56,7 +56,9 @@ std::array<std::byte, lmdb_link::size> lmdb_link::print(uint64_t branch) {
 }
 
 bytes lmdb_identity::print(const uuid& id) {
-  bytes result{std::byte{format}};
+  bytes result;
+  result.reserve(1 + id.data.size());
+  result.push_back(std::byte{format});
   append(result, id.data);
   return result;
 }
