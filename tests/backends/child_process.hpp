@@ -132,6 +132,30 @@ inline uint64_t number_of(bytes_view x) {
   return load_big_endian<uint64_t>(x.data() + header::size_v2);
 }
 
+/// Increments a counter `count` times, each on condition that nobody else did.
+/// @returns how many attempts others have won, nothing on any error
+inline std::optional<uint64_t> increment(backend& store, int count) {
+  uint64_t lost = 0;
+  while (count > 0) {
+    read_request request;
+    request.key = "\"counter";
+    auto found = std::move(store.read({&request, 1})[0]);
+    if (!found || !*found)
+      return std::nullopt;
+    auto head = header::decode((*found)->data);
+    auto x = put("\"counter", numbered(number_of((*found)->data) + 1),
+                 precondition::matches(head->rev));
+    auto outcome = std::move(store.commit({&x, 1})[0]);
+    if (outcome)
+      --count;
+    else if (outcome.error() == errc::precondition_failed)
+      ++lost;
+    else
+      return std::nullopt;
+  }
+  return lost;
+}
+
 inline expected<std::unique_ptr<backend>>
 try_open(const detail::file_config& config) {
   return detail::open_file_store(config, std::make_shared<detail::file_ops>());

@@ -10,34 +10,6 @@
 using namespace file_tools;
 using namespace std::literals;
 
-namespace {
-
-/// Increments a counter `count` times, each on condition that nobody else did.
-/// @returns how many attempts others have won, nothing on any error
-std::optional<uint64_t> increment(backend& store, int count) {
-  uint64_t lost = 0;
-  while (count > 0) {
-    read_request request;
-    request.key = "\"counter";
-    auto found = std::move(store.read({&request, 1})[0]);
-    if (!found || !*found)
-      return std::nullopt;
-    auto head = header::decode((*found)->data);
-    auto x = put("\"counter", numbered(number_of((*found)->data) + 1),
-                 precondition::matches(head->rev));
-    auto outcome = std::move(store.commit({&x, 1})[0]);
-    if (outcome)
-      --count;
-    else if (outcome.error() == errc::precondition_failed)
-      ++lost;
-    else
-      return std::nullopt;
-  }
-  return lost;
-}
-
-} // namespace
-
 TEST_CASE("processes that increment one key lose no update") {
   constexpr uint64_t num_children = 4;
   constexpr uint64_t increments = 250;

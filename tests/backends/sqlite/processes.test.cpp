@@ -11,6 +11,7 @@
 
 using namespace sqlite_tools;
 using file_tools::child;
+using file_tools::increment;
 using file_tools::number_of;
 using file_tools::numbered;
 using file_tools::send;
@@ -21,30 +22,6 @@ namespace {
 expected<std::unique_ptr<backend>> try_open(const std::string& path,
                                             options opts = {}) {
   return sqlite().open(uri_of(path, std::move(opts)));
-}
-
-/// Increments a counter `count` times, each on condition that nobody else did.
-/// @returns how many attempts others have won, nothing on any error
-std::optional<uint64_t> increment(backend& store, int count) {
-  uint64_t lost = 0;
-  while (count > 0) {
-    read_request request;
-    request.key = "\"counter";
-    auto found = std::move(store.read({&request, 1})[0]);
-    if (!found || !*found)
-      return std::nullopt;
-    auto head = header::decode((*found)->data);
-    auto x = put("\"counter", numbered(number_of((*found)->data) + 1),
-                 precondition::matches(head->rev));
-    auto outcome = std::move(store.commit({&x, 1})[0]);
-    if (outcome)
-      --count;
-    else if (outcome.error() == errc::precondition_failed)
-      ++lost;
-    else
-      return std::nullopt;
-  }
-  return lost;
 }
 
 /// The number of rows of a table, asked by a connection of its own.
