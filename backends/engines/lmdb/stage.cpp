@@ -6,6 +6,8 @@
 #include "content.hpp"
 #include "tree.hpp"
 
+#include "larder/detail/stage_checks.hpp"
+
 #include <cerrno>
 #include <limits>
 #include <new>
@@ -64,10 +66,7 @@ lmdb_staged_blob::~lmdb_staged_blob() {
 }
 
 expected<void> lmdb_staged_blob::check_open() const {
-  if (finished_)
-    return fail(errc::invalid_argument,
-                "the blob is committed already, or a write of it failed");
-  return {};
+  return check_stage_open(!finished_);
 }
 
 expected<void> lmdb_staged_blob::append(bytes_view data) {
@@ -118,10 +117,8 @@ expected<void> lmdb_staged_blob::flush() {
 expected<void> lmdb_staged_blob::set_prefix(bytes_view data) {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (data.size() != prefix_size_)
-    return fail(errc::invalid_argument,
-                "the prefix has " + std::to_string(data.size())
-                  + " bytes, announced were " + std::to_string(prefix_size_));
+  if (auto ok = check_stage_prefix(data, prefix_size_); !ok)
+    return ok;
   try {
     prefix_ = to_bytes(data);
   } catch (const std::bad_alloc&) {
@@ -135,12 +132,7 @@ expected<void> lmdb_staged_blob::check_complete(const lmdb_environment& env,
                                                 const std::string& key) const {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (&env != env_.get() || key != key_)
-    return fail(errc::invalid_argument,
-                "the blob was staged for another key or store");
-  if (!has_prefix_)
-    return fail(errc::invalid_argument, "the prefix was not filled in");
-  return {};
+  return check_stage_complete(&env == env_.get() && key == key_, has_prefix_);
 }
 
 int lmdb_staged_blob::put(MDB_txn* txn) const {

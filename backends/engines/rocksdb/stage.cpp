@@ -3,6 +3,8 @@
 
 #include "engines/rocksdb/stage.hpp"
 
+#include "larder/detail/stage_checks.hpp"
+
 #include <algorithm>
 #include <new>
 
@@ -52,10 +54,7 @@ void rocks_staged_blob::discard() {
 }
 
 expected<void> rocks_staged_blob::check_open() const {
-  if (finished_)
-    return fail(errc::invalid_argument,
-                "the blob is committed already, or a write of it failed");
-  return {};
+  return check_stage_open(!finished_);
 }
 
 // -- writing ------------------------------------------------------------------
@@ -121,10 +120,8 @@ expected<void> rocks_staged_blob::write_chunk(bytes_view data) {
 expected<void> rocks_staged_blob::set_prefix(bytes_view data) {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (data.size() != prefix_size_)
-    return fail(errc::invalid_argument,
-                "the prefix has " + std::to_string(data.size())
-                  + " bytes, announced were " + std::to_string(prefix_size_));
+  if (auto ok = check_stage_prefix(data, prefix_size_); !ok)
+    return ok;
   std::copy(data.begin(), data.end(), front_.begin());
   has_prefix_ = true;
   return {};
@@ -136,12 +133,7 @@ expected<void> rocks_staged_blob::complete(const rocks_database& db,
                                            const std::string& key) const {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (&db != db_.get() || key != key_)
-    return fail(errc::invalid_argument,
-                "the blob was staged for another key or store");
-  if (!has_prefix_)
-    return fail(errc::invalid_argument, "the prefix was not filled in");
-  return {};
+  return check_stage_complete(&db == db_.get() && key == key_, has_prefix_);
 }
 
 void rocks_staged_blob::put(rocksdb::WriteBatch& batch) {

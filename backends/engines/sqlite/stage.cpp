@@ -5,6 +5,8 @@
 
 #include "schema.hpp"
 
+#include "larder/detail/stage_checks.hpp"
+
 #include <new>
 #include <tuple>
 
@@ -33,10 +35,7 @@ staged::~staged() {
 }
 
 expected<void> staged::check_open() const {
-  if (!open_)
-    return fail(errc::invalid_argument,
-                "the blob is committed already, or a write of it failed");
-  return {};
+  return check_stage_open(open_);
 }
 
 expected<void> staged::append(bytes_view data) {
@@ -71,10 +70,8 @@ expected<void> staged::append(bytes_view data) {
 expected<void> staged::set_prefix(bytes_view data) {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (data.size() != prefix_size_)
-    return fail(errc::invalid_argument,
-                "the prefix has " + std::to_string(data.size())
-                  + " bytes, announced were " + std::to_string(prefix_size_));
+  if (auto ok = check_stage_prefix(data, prefix_size_); !ok)
+    return ok;
   try {
     prefix_ = to_bytes(data);
   } catch (const std::bad_alloc&) {
@@ -88,12 +85,8 @@ expected<void> staged::check_complete(const state& store,
                                       const std::string& key) const {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (&store != store_.get() || key != key_)
-    return fail(errc::invalid_argument,
-                "the blob was staged for another key or store");
-  if (!has_prefix_)
-    return fail(errc::invalid_argument, "the prefix was not filled in");
-  return {};
+  return check_stage_complete(&store == store_.get() && key == key_,
+                              has_prefix_);
 }
 
 /// Moves whole chunks from the buffer to the database. They need not be durable

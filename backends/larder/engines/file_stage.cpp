@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "larder/detail/file/stage.hpp"
+#include "larder/detail/stage_checks.hpp"
 
 #include <fcntl.h>
 
@@ -99,10 +100,7 @@ expected<void> file_staged_blob::create_locked() {
 }
 
 expected<void> file_staged_blob::check_open() const {
-  if (finished_)
-    return fail(errc::invalid_argument,
-                "the blob is committed already, or a write of it failed");
-  return {};
+  return check_stage_open(!finished_);
 }
 
 expected<void> file_staged_blob::write(bytes_view data, uint64_t offset) {
@@ -122,10 +120,8 @@ expected<void> file_staged_blob::append(bytes_view data) {
 }
 
 expected<void> file_staged_blob::set_prefix(bytes_view data) {
-  if (data.size() != prefix_size_)
-    return fail(errc::invalid_argument,
-                "the prefix has " + std::to_string(data.size())
-                  + " bytes, announced were " + std::to_string(prefix_size_));
+  if (auto ok = check_stage_prefix(data, prefix_size_); !ok)
+    return ok;
   auto result = write(data, 0);
   if (result)
     has_prefix_ = true;
@@ -136,11 +132,10 @@ expected<void> file_staged_blob::complete(const file_state& state,
                                           const std::string& key) {
   if (auto ok = check_open(); !ok)
     return ok;
-  if (&state != state_.get() || key != key_)
-    return fail(errc::invalid_argument,
-                "the blob was staged for another key or store");
-  if (!has_prefix_)
-    return fail(errc::invalid_argument, "the prefix was not filled in");
+  if (auto ok = check_stage_complete(&state == state_.get() && key == key_,
+                                     has_prefix_);
+      !ok)
+    return ok;
   if (!name_.is_long)
     return {};
   return write(make_trailer(key_), size_);

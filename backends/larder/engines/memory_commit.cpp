@@ -4,6 +4,7 @@
 #include "larder/detail/memory_commit.hpp"
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/detail/stage_checks.hpp"
 #include "larder/groups.hpp"
 
 #include <boost/container/small_vector.hpp>
@@ -55,10 +56,8 @@ public:
   expected<void> set_prefix(bytes_view data) override {
     if (!buffer_)
       return fail(errc::invalid_argument, "the blob is committed already");
-    if (data.size() != prefix_size_)
-      return fail(errc::invalid_argument,
-                  "the prefix has " + std::to_string(data.size())
-                    + " bytes, announced were " + std::to_string(prefix_size_));
+    if (auto ok = check_stage_prefix(data, prefix_size_); !ok)
+      return ok;
     std::copy(data.begin(), data.end(), buffer_->begin());
     has_prefix_ = true;
     return {};
@@ -76,11 +75,10 @@ public:
                               const std::string& key) const {
     if (!buffer_)
       return fail(errc::invalid_argument, "the blob is committed already");
-    if (&store != store_.get() || key != key_)
-      return fail(errc::invalid_argument,
-                  "the blob was staged for another key or store");
-    if (!has_prefix_ && prefix_size_ > 0)
-      return fail(errc::invalid_argument, "the prefix was not filled in");
+    if (auto ok = check_stage_complete(&store == store_.get() && key == key_,
+                                       has_prefix_ || prefix_size_ == 0);
+        !ok)
+      return fail(ok.error());
     return buffer_;
   }
 
