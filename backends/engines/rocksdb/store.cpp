@@ -203,25 +203,6 @@ expected<void> remove_file(file_ops& ops, const std::string& path) {
   return {};
 }
 
-/// Removes the directory, which must be empty by now.
-expected<void> remove_directory(file_ops& ops, const rocks_config& config) {
-  std::string foreign;
-  auto err = ops.list(config.dir, [&](std::string_view name, file_kind) {
-    foreign += (foreign.empty() ? "" : ", ") + std::string{name};
-  });
-  if (err != 0)
-    return fail(io_failure("list", config.dir, err));
-  if (!foreign.empty())
-    return fail(errc::io_error,
-                "the store is destroyed, but " + config.dir
-                  + " stays, as it has files that are not larder's: "
-                  + foreign);
-  if (err = ops.remove_directory(config.dir); err != 0)
-    return fail(io_failure("remove", config.dir, err));
-  return config.sync ? sync_directory(ops, parent_of(config.dir))
-                     : expected<void>{};
-}
-
 } // namespace
 
 expected<void> destroy_rocks_store(const rocks_config& config) {
@@ -252,7 +233,7 @@ expected<void> destroy_rocks_store(const rocks_config& config) {
        {rocks_creating_file, rocks_destroyed_file, store_lock::file})
     if (auto ok = remove_file(*ops, path_of(config, name)); !ok)
       return ok;
-  return remove_directory(*ops, config);
+  return remove_store_directory(*ops, config.dir, config.sync);
 }
 
 } // namespace larder::detail

@@ -97,6 +97,27 @@ expected<void> make_directories(file_ops& ops, const std::string& dir,
   return {};
 }
 
+expected<void> remove_store_directory(file_ops& ops, const std::string& dir,
+                                      bool sync) {
+  std::string foreign;
+  auto err = ops.list(dir, [&](std::string_view name, file_kind) {
+    foreign += (foreign.empty() ? "" : ", ") + std::string{name};
+  });
+  if (err != 0)
+    return fail(io_failure("list", dir, err));
+  if (!foreign.empty())
+    return fail(errc::io_error,
+                "the store is destroyed, but " + dir
+                  + " stays, as it has files that are not larder's: "
+                  + foreign);
+  err = ops.remove_directory(dir);
+  if (err != 0)
+    return fail(io_failure("remove", dir, err));
+  if (sync)
+    return sync_directory(ops, parent_of(dir));
+  return {};
+}
+
 expected<std::string> directory_of(const uri& x) {
   if (!x.authority.empty())
     return fail(errc::invalid_argument, x.scheme + ": has no host; write "

@@ -187,7 +187,7 @@ public:
          {groups_file, groups_staging_file, destroyed_file, store_lock::file})
       if (auto ok = remove(config_.dir + "/" + std::string{name}); !ok)
         return ok;
-    return remove_root();
+    return remove_store_directory(ops_, config_.dir, config_.sync);
   }
 
 private:
@@ -216,26 +216,6 @@ private:
     err = ops_.remove_directory(path);
     if (err != 0 && err != -ENOTEMPTY && err != -EEXIST)
       return fail(io_failure("remove", path, err));
-    return {};
-  }
-
-  expected<void> remove_root() {
-    std::string foreign;
-    auto err = ops_.list(config_.dir, [&](std::string_view name, file_kind) {
-      foreign += (foreign.empty() ? "" : ", ") + std::string{name};
-    });
-    if (err != 0)
-      return fail(io_failure("list", config_.dir, err));
-    if (!foreign.empty())
-      return fail(errc::io_error,
-                  "the store is destroyed, but " + config_.dir
-                    + " stays, as it has files that are not larder's: "
-                    + foreign);
-    err = ops_.remove_directory(config_.dir);
-    if (err != 0)
-      return fail(io_failure("remove", config_.dir, err));
-    if (config_.sync)
-      return sync_directory(ops_, parent_of(config_.dir));
     return {};
   }
 

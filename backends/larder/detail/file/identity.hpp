@@ -38,6 +38,11 @@ expected<bool> path_exists(file_ops& ops, const std::string& path);
 expected<void> make_directories(file_ops& ops, const std::string& dir,
                                 bool sync);
 
+/// Removes the directory of a store of which all files are removed.
+/// @returns `io_error` that names what is in it and not larder's
+expected<void> remove_store_directory(file_ops& ops, const std::string& dir,
+                                      bool sync);
+
 /// Returns the path of a URI, which names a directory, absolute and without
 /// slashes at the end.
 /// @returns `invalid_argument` for a URI with a host or without path
