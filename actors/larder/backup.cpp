@@ -196,12 +196,9 @@ private:
     if (!hdr)
       return fail(std::move(hdr.error()));
     auto whole = first.content->size() == first.size;
-    if (hdr->has(header::flag_log)) {
-      auto head = whole ? first : read_first(key, first.size);
-      return head ? copy_log(key, std::move(*encoded), *head)
-                  : fail(std::move(head.error()));
-    }
     blob_source rest{client_, key, first.rev};
+    if (hdr->has(header::flag_log))
+      return copy_log(key, std::move(*encoded), first, rest);
     archive_record record{std::move(*encoded), first.rev, first.size, 0};
     if (first.size >= detail::trailer_size) {
       bytes trailer;
@@ -247,6 +244,16 @@ private:
   /// changes.
   expected<void> write_large(archive_record record, bytes_view first,
                              blob_source& rest) {
+    note(out_.begin_record(record));
+    auto ok = write_pieces(record, first, rest);
+    if (!broken_)
+      note(ok ? out_.end_record() : out_.abort_record());
+    return ok;
+  }
+
+  /// Checks and writes the bytes of a blob.
+  expected<void> write_pieces(const archive_record& record, bytes_view first,
+                              blob_source& rest) {
     blob_check check{head_.store, record};
     auto sink = [&](bytes_view piece) -> expected<void> {
       if (auto ok = check.update(piece); !ok)
@@ -254,7 +261,6 @@ private:
       note(out_.write(piece));
       return broken_ ? fail(*broken_) : expected<void>{};
     };
-    note(out_.begin_record(record));
     auto end = record.size - record.tail_size;
     auto begin = std::min<uint64_t>(end, first.size());
     auto ok = rest.read(end, record.size, sink);
@@ -262,11 +268,7 @@ private:
       ok = sink(first.first(begin));
     if (ok)
       ok = rest.read(begin, end, sink);
-    if (ok)
-      ok = check.finish();
-    if (!broken_)
-      note(ok ? out_.end_record() : out_.abort_record());
-    return ok;
+    return ok ? check.finish() : ok;
   }
 
   // -- append logs ------------------------------------------------------------
@@ -275,7 +277,7 @@ private:
   /// before its segments have been read. Appends do not disturb: a segment only
   /// changes when the log is truncated in it.
   expected<void> copy_log(const value& key, std::string encoded,
-                          const read_stored_reply& head) {
+                          const read_stored_reply& head, blob_source& rest) {
     if (!head.log)
       return fail(errc::unsupported,
                   "the store does not tell which segments belong to the log: "
@@ -283,11 +285,8 @@ private:
     auto& log = *head.log;
     archive_record record{std::move(encoded), head.rev, head.size, 0,
                           archive_log{log.id, log.first, log.next}};
-    if (auto ok = check_whole(record, *head.content, {}); !ok)
-      return ok;
     note(out_.begin_record(record));
-    note(out_.write(*head.content));
-    expected<void> result;
+    auto result = write_pieces(record, *head.content, rest);
     auto take = [&](const stored_segment& x,
                     expected<read_stored_reply> reply) {
       if (!result || broken_)

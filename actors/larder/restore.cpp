@@ -9,6 +9,7 @@
 #include "larder/detail/patience.hpp"
 #include "larder/detail/pipeline.hpp"
 #include "larder/detail/record_input.hpp"
+#include "larder/internal/log_data.hpp"
 #include "larder/key.hpp"
 #include "larder/messages/backup.hpp"
 #include "larder/text.hpp"
@@ -243,12 +244,15 @@ private:
     if (is_expired(doc->meta))
       return false;
     auto& head = log.head();
-    auto opened
-      = open(open_restore_log_request{key, std::move(doc->meta), head.begin,
-                                      head.next - head.first, condition()});
+    // Of a store that keeps logs whole, all entries are in the tail.
+    internal::log_head end;
+    auto sealed = internal::add_entries(end, head.tail, true);
+    auto segments = head.next - head.first + sealed.size();
+    auto opened = open(open_restore_log_request{
+      key, std::move(doc->meta), head.begin, segments, condition()});
     if (!opened)
       return fail(std::move(opened.error()));
-    auto sent = send_entries(opened->stream, log);
+    auto sent = send_entries(opened->stream, log, sealed, end.tail);
     if (!sent) {
       static_cast<void>(client_.call(abort_stream_request{opened->stream}));
       return fail(std::move(sent.error()));
@@ -259,7 +263,12 @@ private:
     return true;
   }
 
-  expected<void> send_entries(uint64_t stream, log_input& log) {
+  /// Sends the segments of a log, more that are made of its tail, and what is
+  /// left of that.
+  expected<void>
+  send_entries(uint64_t stream, log_input& log,
+               const std::vector<internal::numbered_segment>& sealed,
+               const std::vector<value>& tail) {
     std::deque<std::future<expected<append_stream_reply>>> under_way;
     auto await_one = [&]() -> expected<void> {
       auto reply = under_way.front().get();
@@ -267,9 +276,13 @@ private:
       return reply ? expected<void>{} : fail(std::move(reply.error()));
     };
     uint64_t sequence = 0;
-    auto send = [&](std::vector<value> entries) {
+    auto send = [&](std::vector<value> entries) -> expected<void> {
+      if (under_way.size() >= segments_under_way)
+        if (auto ok = await_one(); !ok)
+          return ok;
       under_way.push_back(client_.async(
         restore_entries_request{stream, sequence++, std::move(entries)}));
+      return {};
     };
     for (;;) {
       auto entries = log.next();
@@ -277,13 +290,15 @@ private:
         return fail(std::move(entries.error()));
       if (entries->empty())
         break;
-      if (under_way.size() >= segments_under_way)
-        if (auto ok = await_one(); !ok)
-          return ok;
-      send(std::move(*entries));
+      if (auto ok = send(std::move(*entries)); !ok)
+        return ok;
     }
-    if (auto& tail = log.head().tail; !tail.empty())
-      send(tail);
+    for (auto& x : sealed)
+      if (auto ok = send(x.content.entries); !ok)
+        return ok;
+    if (!tail.empty())
+      if (auto ok = send(tail); !ok)
+        return ok;
     while (!under_way.empty())
       if (auto ok = await_one(); !ok)
         return ok;

@@ -44,6 +44,15 @@ expected<std::shared_ptr<const keyring>> load_keyring(uri& where) {
   return std::make_shared<const keyring>(std::move(*result));
 }
 
+/// Takes the options of the chain out of the URI of a store with plain blobs.
+/// Serializer and compressor are such as konserve has by default.
+expected<chain_config> take_plain_chain(uri& where, const plugins& with) {
+  auto serializer = where.take("serializer", "fressian");
+  auto compressor = where.take("compressor", "none");
+  return make_chain_config(with.codecs, serializer, compressor, "none",
+                           nullptr);
+}
+
 /// Takes the options of the chain out of a URI, leaving the engine's.
 expected<chain_config> take_chain(uri& where, const plugins& with) {
   auto keys = load_keyring(where);
@@ -112,7 +121,11 @@ expected<location> locate(std::string_view str, const plugins& with) {
   auto impl = with.engines->find(where->scheme);
   if (!impl)
     return fail(std::move(impl.error()));
-  auto chain = take_chain(*where, with);
+  auto plain = (*impl)->plain_blobs(*where);
+  if (!plain)
+    return fail(std::move(plain.error()));
+  auto chain = *plain ? take_plain_chain(*where, with)
+                      : take_chain(*where, with);
   if (!chain)
     return fail(std::move(chain.error()));
   return location{std::move(*where), *impl, std::move(*chain)};

@@ -137,7 +137,9 @@ struct store_config {
 /// plus the engine's own options. Options: serializer (default cbor),
 /// compressor (none), encryptor (none), keyring (file), passphrase-env (name of
 /// the environment variable with the keyring's passphrase), require-encryption
-/// (no; yes refuses to read blobs that are not encrypted).
+/// (no; yes refuses to read blobs that are not encrypted). Stores that are
+/// shared with konserve (`capabilities::plain_blobs`) take only serializer
+/// (default fressian) and compressor here: encryption is the engine's.
 /// @returns `invalid_argument` for unknown options or codecs, `not_found`,
 ///          `already_exists`, and the engine's errors
 expected<store_config> open_store(std::string_view uri,

@@ -57,6 +57,11 @@ struct capabilities {
   bool nonblocking = false;
   /// `stage` works: blobs larger than memory can be written.
   bool staging = false;
+  /// The engine shares its files with other software and stores values in that
+  /// one's form. Blobs come to it not encrypted, with plain binaries
+  /// (`header::flag_plain`) and with append logs in one blob each, and it gives
+  /// out such blobs; there are no hidden keys.
+  bool plain_blobs = false;
   /// Who can be fenced by a precondition.
   write_domain domain = write_domain::process;
   /// Greatest size of a key in bytes; larger ones are refused.

@@ -39,6 +39,11 @@ struct engine {
   /// Removes a store and everything in it.
   /// @returns `not_found` if there is none, `locked` if it is open elsewhere
   std::function<expected<void>(const uri&)> destroy;
+
+  /// Returns whether stores at the URI declare `capabilities::plain_blobs`.
+  /// Then encryption is the engine's own and so are the options about it.
+  std::function<expected<bool>(const uri&)> plain_blobs
+    = [](const uri&) -> expected<bool> { return false; };
 };
 
 /// Finds an engine for engines around engines, such as `readonly:`; answers

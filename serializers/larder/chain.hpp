@@ -39,6 +39,10 @@ struct chain_config {
   /// a forger who can write to the engine may replace a sealed blob by one in
   /// the clear; set it once no clear blobs are left.
   bool require_encryption = false;
+
+  /// Leave binaries as they are (`header::flag_plain`), for engines that store
+  /// them in a form of their own (`capabilities::plain_blobs`).
+  bool plain_binaries = false;
 };
 
 /// Makes a configuration from names ("cbor", "lz4", "xaes-gcm", …).

@@ -23,8 +23,12 @@ expected<void> chunk_encoder::start() {
   codecs_ = std::move(*with);
   if (auto ok = codecs_.describe(meta_, header_); !ok)
     return ok;
-  header_.flags = header::flag_binary | header::flag_chunked
-                  | header::flag_raw_metadata;
+  auto plain = chain_->config().plain_binaries;
+  if (plain && codecs_.encrypts())
+    return fail(errc::unsupported, "this store keeps binaries as they are and "
+                                   "cannot encrypt them");
+  header_.flags = header::flag_binary | header::flag_raw_metadata
+                  | (plain ? header::flag_plain : header::flag_chunked);
   auto stored = stored_metadata(meta_.last_write);
   if (!stored)
     return fail(stored.error());
@@ -53,6 +57,12 @@ expected<size_t> chunk_encoder::prefix_size() const {
 expected<void> chunk_encoder::update(bytes_view in, bytes& out) {
   if (finished_)
     return fail(errc::internal, "the last chunk has been written");
+  if (is_plain()) {
+    if (ready_)
+      append(out, in);
+    header_.value_size += in.size();
+    return ready_;
+  }
   // A full chunk waits until more comes: it may be the last.
   while (ready_ && pending_.size() + in.size() > chunk_size) {
     auto missing = chunk_size - pending_.size();
@@ -99,6 +109,8 @@ expected<void> chunk_encoder::finish(bytes& out) {
   if (!ready_)
     return ready_;
   finished_ = true;
+  if (is_plain())
+    return {};
   append_big_endian(index_, plain_size_);
   append_big_endian(index_, static_cast<uint32_t>(chunk_size));
   append_big_endian(index_, chunks_);

@@ -109,7 +109,7 @@ expected<chunk_reader> chunk_reader::open(const chain& ch, std::string_view key,
   result.codecs_ = std::move(opened->with);
   result.meta_ = std::move(opened->meta);
   result.fetch_ = std::move(fetch);
-  if (h->layout == 1) {
+  if (result.is_plain()) {
     result.plain_size_ = blob_size - offset;
     return result;
   }
@@ -182,7 +182,7 @@ expected<bytes> chunk_reader::read(uint64_t offset, size_t length) const {
   if (offset >= plain_size_)
     return bytes{};
   auto end = offset + std::min<uint64_t>(length, plain_size_ - offset);
-  if (header_.layout == 1)
+  if (is_plain())
     return fetch_exactly(fetch_, header_.value_offset() + offset, end - offset);
   bytes result;
   result.reserve(std::min<uint64_t>(end - offset, max_reserve));

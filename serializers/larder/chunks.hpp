@@ -45,6 +45,10 @@ public:
   expected<bytes> prefix(int64_t last_write) const;
 
 private:
+  bool is_plain() const noexcept {
+    return header_.has(header::flag_plain);
+  }
+
   expected<void> start();
   expected<bytes> stored_metadata(int64_t last_write) const;
   expected<void> append_chunk(bytes_view plain, bool last, bytes& out);
@@ -93,7 +97,7 @@ public:
   /// only the chunks that hold them.
   expected<bytes> read(uint64_t offset, size_t length) const;
 
-  /// Reads and checks every chunk.
+  /// Reads and checks every chunk. Values without chunks have nothing to check.
   expected<void> verify() const;
 
 private:
@@ -103,6 +107,11 @@ private:
     bool raw;
     uint64_t checksum;
   };
+
+  /// Whether the value is stored as it is.
+  bool is_plain() const noexcept {
+    return header_.layout == 1 || header_.has(header::flag_plain);
+  }
 
   expected<void> read_index(bytes_view index);
   uint64_t plain_chunk_size(size_t number) const noexcept;

@@ -71,8 +71,11 @@ struct header {
   static constexpr uint32_t flag_raw_value = 8;
   /// The blob is the head of an append log, or one of its hidden blobs.
   static constexpr uint32_t flag_log = 16;
+  /// The value of a binary is stored as it is, without chunks, encryption and
+  /// checksum. Only engines with a layout of their own have such blobs.
+  static constexpr uint32_t flag_plain = 32;
   /// All flags that have a meaning; a blob with others is damaged or newer.
-  static constexpr uint32_t known_flags = 31;
+  static constexpr uint32_t known_flags = 63;
 
   uint8_t layout = 2;
   uint8_t serializer_id = 0;

@@ -36,7 +36,7 @@ struct stored_log {
   };
 
   void add(const std::vector<value>& entries) {
-    for (auto& x : add_entries(head, entries))
+    for (auto& x : add_entries(head, entries, true))
       segments[x.number] = x.content;
   }
 

@@ -140,3 +140,23 @@ TEST_CASE("a damaged index is refused before its numbers are used") {
     CHECK(ok.error() == errc::corruption);
   }
 }
+
+TEST_CASE("of plain binaries the check sees header and metadata") {
+  auto config = make_config({"cbor", "none", "none"});
+  config.plain_binaries = true;
+  chain ch{store_id, config};
+  for (size_t size : {0, 1, 300'000}) {
+    auto blob = make_binary(ch, kw("k"), sample_bytes(size));
+    CHECK(check(blob));
+    CHECK(check(blob, 7));
+    CHECK(tail_of(blob) == 0);
+    auto offset = header::decode(blob)->value_offset();
+    for (size_t i : {size_t{20}, size_t{60}, size_t{70}, size_t{offset - 1}}) {
+      auto damaged = blob;
+      damaged[i] ^= std::byte{1};
+      CHECK_FALSE(check(damaged));
+    }
+    blob.push_back(std::byte{1});
+    CHECK_FALSE(check(blob));
+  }
+}

@@ -260,3 +260,68 @@ TEST_CASE("damaged sizes are noticed before much is fetched", "[chunks]") {
     CHECK(fetched <= most);
   }
 }
+
+// -- plain binaries -----------------------------------------------------------
+
+TEST_CASE("plain binaries are their bytes behind the metadata", "[chunks]") {
+  auto config = make_config({"cbor", "lz4", "none"});
+  config.plain_binaries = true;
+  chain ch{store_id, config};
+  for (size_t size : {size_t{0}, size_t{1}, 2 * chunk_size + 5}) {
+    INFO(size);
+    auto content = sample_bytes(size);
+    auto blob = make_binary(ch, "k", content);
+    auto h = header::decode(blob);
+    REQUIRE(h);
+    CHECK(h->has(header::flag_plain));
+    CHECK(h->value_size == size);
+    CHECK(to_bytes(bytes_view{blob}.subspan(h->value_offset())) == content);
+    auto reader = open_binary(ch, "k", blob);
+    REQUIRE(reader);
+    CHECK(reader->size() == size);
+    CHECK(reader->read(0, size + 1) == content);
+    CHECK(reader->read(1, 3) == slice(content, 1, 3));
+    CHECK(ch.decode(encoded("k"), blob));
+    blob.push_back(std::byte{0});
+    CHECK(open_binary(ch, "k", blob).error() == errc::corruption);
+  }
+}
+
+TEST_CASE("a chain that encrypts makes no plain binaries", "[chunks]") {
+  auto config = make_config({"cbor", "none", "xaes-gcm"});
+  config.plain_binaries = true;
+  chain ch{store_id, config};
+  chunk_encoder enc{ch, encoded("k"), meta_of("k")};
+  CHECK(enc.prefix_size().error() == errc::unsupported);
+}
+
+TEST_CASE("a binary is either chunked or plain, and sealed in chunks only",
+          "[chunks]") {
+  auto config = make_config({"cbor", "none", "none"});
+  config.plain_binaries = true;
+  chain ch{store_id, config};
+  auto blob = make_binary(ch, "k", sample_bytes(100));
+  auto refused = [&](uint32_t flags, uint8_t encryptor) {
+    auto h = *header::decode(blob);
+    auto changed = h;
+    changed.flags = flags | header::flag_raw_metadata;
+    changed.encryptor_id = encryptor;
+    auto meta = bytes_view{blob}.subspan(h.size(), h.metadata_size);
+    auto raw = detail::encode_header(changed);
+    auto bound
+      = detail::binding("larder metadata", store_id, encoded("k"),
+                        bytes_view{raw}.first(header::metadata_bound_size));
+    changed.metadata_checksum = detail::checksum(bound, meta);
+    auto forged = detail::encode_header(changed);
+    append(forged, bytes_view{blob}.subspan(h.size()));
+    auto reader = open_binary(ch, "k", forged);
+    return !reader && reader.error() == errc::corruption;
+  };
+  constexpr auto binary = header::flag_binary;
+  constexpr auto plain = header::flag_plain;
+  CHECK_FALSE(refused(binary | plain, 0));
+  CHECK(refused(plain, 0));
+  CHECK(refused(binary, 0));
+  CHECK(refused(binary | plain | header::flag_chunked, 0));
+  CHECK(refused(binary | plain, 64));
+}

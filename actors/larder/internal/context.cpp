@@ -25,6 +25,7 @@ store_config complete(store_config cfg) {
   if (cfg.key_actors == 0)
     cfg.key_actors = 2 * std::max(std::thread::hardware_concurrency(), 1U);
   cfg.readers = std::max(cfg.readers, size_t{1});
+  cfg.chain.plain_binaries = cfg.engine->caps().plain_blobs;
   return cfg;
 }
 

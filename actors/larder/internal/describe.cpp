@@ -46,6 +46,7 @@ value describe(const store_context& ctx) {
     {key("id"), ctx.blobs().store()},
     {key("engine"), value::map({
                       {key("atomic-groups"), caps.atomic_groups},
+                      {key("plain-blobs"), caps.plain_blobs},
                       {key("ordered-listing"), caps.ordered_listing},
                       {key("partial-reads"), caps.partial_reads},
                       {key("durable"), caps.durable},

@@ -89,6 +89,15 @@ expected<std::shared_ptr<const bytes>> encode_hidden(const chain& blobs,
   return std::make_shared<const bytes>(std::move(*blob));
 }
 
+expected<void> check_takes_logs(const store_context& store) {
+  if (store.caps().atomic_groups || store.caps().plain_blobs)
+    return {};
+  return fail(errc::unsupported,
+              store.name()
+                + " cannot commit several blobs as one, which append logs "
+                  "need");
+}
+
 expected<void> check_blob_size(const bytes& blob, const store_context& store) {
   if (blob.size() <= store.caps().max_blob_size)
     return {};
@@ -115,11 +124,8 @@ expected<log_head> open_log(const value& key, const entry& state, int64_t now) {
 expected<append_reply> apply(const append_request& req, entry& state,
                              const apply_context& ctx, bool& changed) {
   auto& store = ctx.store;
-  if (!store.caps().atomic_groups)
-    return fail(errc::unsupported,
-                store.name()
-                  + " cannot commit several blobs as one, which "
-                    "append logs need");
+  if (auto ok = check_takes_logs(store); !ok)
+    return fail(std::move(ok.error()));
   if (auto ok = check_size(req, store.config().max_message_size); !ok)
     return fail(std::move(ok.error()));
   if (auto ok = check(req.condition, state, ctx.now); !ok)
@@ -141,7 +147,7 @@ expected<append_reply> apply(const append_request& req, entry& state,
   if (!meta)
     return fail(std::move(meta.error()));
   append_reply reply{head.end, req.entries.size(), meta->rev};
-  for (auto& x : add_entries(head, req.entries))
+  for (auto& x : add_entries(head, req.entries, !store.caps().plain_blobs))
     if (auto ok = put_side(after, segment_key(head.id, x.number), *meta,
                            x.content.to_value(), ctx);
         !ok)

@@ -49,6 +49,9 @@ expected<std::shared_ptr<const bytes>> encode_hidden(const chain& blobs,
                                                      const metadata& meta,
                                                      const value& content);
 
+/// @returns `unsupported` if the engine cannot hold append logs
+expected<void> check_takes_logs(const store_context& store);
+
 /// @returns `limit_exceeded` if the engine does not take a blob of that size
 expected<void> check_blob_size(const bytes& blob, const store_context& store);
 

@@ -134,9 +134,14 @@ std::optional<log_garbage> parse_garbage_key(std::string_view encoded) {
 
 // -- changes ------------------------------------------------------------------
 
-std::vector<numbered_segment> add_entries(log_head& head,
-                                          std::span<const value> entries) {
+std::vector<numbered_segment>
+add_entries(log_head& head, std::span<const value> entries, bool seal) {
   std::vector<numbered_segment> sealed;
+  if (!seal) {
+    head.tail.insert(head.tail.end(), entries.begin(), entries.end());
+    head.end += entries.size();
+    return sealed;
+  }
   size_t size = 0;
   for (auto& x : head.tail)
     size += x.footprint();

@@ -99,9 +99,10 @@ constexpr size_t max_tail_entries = 256;
 constexpr size_t max_tail_bytes = size_t{32} << 10;
 
 /// Adds entries to the tail.
+/// @param seal whether a long tail becomes segments
 /// @returns the segments that are to be stored with the head
-std::vector<numbered_segment> add_entries(log_head& head,
-                                          std::span<const value> entries);
+std::vector<numbered_segment>
+add_entries(log_head& head, std::span<const value> entries, bool seal);
 
 /// Removes the entries before `position`.
 /// @param at the segment that holds `position`; null if that is in the tail or

@@ -130,11 +130,8 @@ struct restorer_state {
   }
 
   expected<void> prepare(open_restore_log_request& req) {
-    if (!ctx->caps().atomic_groups)
-      return fail(errc::unsupported,
-                  ctx->name()
-                    + " cannot commit several blobs as one, which append logs "
-                      "need");
+    if (auto ok = check_takes_logs(*ctx); !ok)
+      return ok;
     auto meta = restored_metadata(req.key, req.meta, content_type::append_log);
     if (!meta)
       return fail(std::move(meta.error()));
@@ -155,7 +152,7 @@ struct restorer_state {
   }
 
   void make_lease(const std::shared_ptr<promise<open_stream_reply>>& answer) {
-    if (segments == 0)
+    if (segments == 0 || whole())
       return answer->deliver(open_stream_reply{id});
     auto next = renewed_lease(precondition::absent());
     if (!next) {
@@ -193,6 +190,11 @@ struct restorer_state {
       return fail(std::move(blob.error()));
     lease_rev = meta.rev;
     return mutation{std::move(key), std::move(*blob), condition, 0};
+  }
+
+  /// Whether the log goes into one blob.
+  bool whole() const {
+    return ctx->caps().plain_blobs;
   }
 
   bool half_is_over() const {
@@ -243,8 +245,10 @@ struct restorer_state {
     auto& head = commit.head;
     auto from = head.end;
     head.end += req.entries.size();
-    if (next_sequence++ == segments) {
-      head.tail = std::move(req.entries);
+    if (next_sequence++ == segments || whole()) {
+      auto& tail = head.tail;
+      tail.insert(tail.end(), std::make_move_iterator(req.entries.begin()),
+                  std::make_move_iterator(req.entries.end()));
       answer.deliver(append_stream_reply{head.end - head.begin});
       return {};
     }
@@ -346,7 +350,7 @@ struct restorer_state {
     auto result = answer.handle();
     auto& head = commit.head;
     if (failed || ending || close_answer || head.id == uuid{}
-        || head.next != segments) {
+        || next_sequence < segments) {
       error why{errc::invalid_argument,
                 "stream " + std::to_string(id)
                   + " is not open, or has not got all of its segments"};

@@ -76,8 +76,21 @@ expected<void> check_segment(store_context& ctx, const std::string& encoded,
 }
 
 /// What the head of a log says.
+/// @param start the head, or its beginning
 expected<std::optional<stored_log>>
-log_of(store_context& ctx, const std::string& encoded, bytes_view blob) {
+log_of(store_context& ctx, const std::string& encoded, const revision& rev,
+       const blob_view& start, actor_statistics& stats) {
+  auto blob = start.data;
+  read_outcome whole;
+  if (blob.size() < start.blob_size) {
+    read_request wanted{encoded, blob_part::all, 0, 0, rev};
+    whole = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
+    if (!whole)
+      return fail(std::move(whole.error()));
+    if (!*whole)
+      return fail(errc::conflict, "the log has been erased meanwhile");
+    blob = (*whole)->data;
+  }
   auto doc = ctx.blobs().decode(encoded, blob);
   if (!doc && doc.error() == errc::unknown_encryption_key)
     return std::nullopt;
@@ -151,11 +164,9 @@ expected<read_stored_reply> read_stored(store_context& ctx,
   if (!hdr)
     return fail(hdr.error().with_context(to_edn(req.key)));
   result.rev = hdr->rev;
-  auto whole_head = !req.segment && hdr->has(header::flag_log)
-                    && blob.data.size() == blob.blob_size;
-  if (!whole_head)
+  if (req.segment || !hdr->has(header::flag_log))
     return result;
-  auto log = log_of(ctx, *encoded, blob.data);
+  auto log = log_of(ctx, *encoded, hdr->rev, blob, stats);
   if (!log)
     return fail(log.error().with_context(to_edn(req.key)));
   result.log = std::move(*log);

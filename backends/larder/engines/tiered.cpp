@@ -142,6 +142,9 @@ engine make_tiered_engine(engine_finder find) {
     return at.back.exists(at.back_uri);
   });
   result.destroy = with_location(find, destroy_tiered);
+  result.plain_blobs = with_location(find, [](const tiered_location& at) {
+    return at.back.plain_blobs(at.back_uri);
+  });
   return result;
 }
 

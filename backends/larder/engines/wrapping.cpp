@@ -57,6 +57,11 @@ engine make_wrapping_engine(std::string scheme, std::string description,
       return impl.destroy(inner);
     });
   };
+  result.plain_blobs = [find](const uri& x) {
+    return with_inner(find, x, [](const engine& impl, const uri& inner) {
+      return impl.plain_blobs(inner);
+    });
+  };
   return result;
 }
 

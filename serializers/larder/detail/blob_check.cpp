@@ -27,6 +27,11 @@ bytes_view take_up_to(bytes& have, uint64_t wanted, bytes_view data) {
   return data.subspan(n);
 }
 
+/// Whether there is one of the value.
+bool has_checksum(const header& h) noexcept {
+  return h.layout != 1 && !h.has(header::flag_plain);
+}
+
 } // namespace
 
 uint64_t archived_tail_size(const header& h, bytes_view trailer) {
@@ -63,7 +68,7 @@ expected<void> blob_check::take(bytes_view data) {
   if (!in_value_)
     if (auto ok = take_prefix(data); !ok)
       return ok;
-  while (!data.empty() && header_ && header_->layout != 1) {
+  while (!data.empty() && header_ && has_checksum(*header_)) {
     auto piece = data.first(std::min<uint64_t>(data.size(), left_));
     if (piece.empty())
       return fail(errc::corruption, "the blob is longer than it says");
@@ -116,6 +121,8 @@ expected<void> blob_check::check_prefix() {
     return wrong("metadata");
   if (h.has(header::flag_chunked))
     return read_index();
+  if (!has_checksum(h))
+    return {};
   begin_segment(binding("larder value", store_, record_.key,
                         in.first(header::value_bound_size)),
                 h.value_size, h.value_checksum);

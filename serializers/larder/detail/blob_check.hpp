@@ -15,7 +15,8 @@ namespace larder::detail {
 /// Checks header and checksums of one blob while its bytes go by in the order
 /// of an archive: the tail, then the rest. What a checksum does not cover (the
 /// tags of encryption, what is inside the segments) takes the store's keys to
-/// check. Blobs of layout 1 have no checksums. Memory: tail and metadata.
+/// check. Blobs of layout 1 have no checksums, plain binaries none of the
+/// value. Memory: tail and metadata.
 class blob_check {
 public:
   /// @param store the identity of the store that wrote the blob

@@ -277,6 +277,14 @@ expected<void> check_key(std::string_view key, const metadata& meta,
   return fail(errc::corruption, "the blob belongs to another key");
 }
 
+/// A binary is either chunked or plain, and nothing else is.
+bool agree_on_binaries(const header& h) noexcept {
+  auto chunked = h.has(header::flag_chunked);
+  auto plain = h.has(header::flag_plain);
+  return h.has(header::flag_binary) == (chunked || plain) && !(chunked && plain)
+         && !(plain && h.encryptor_id != 0);
+}
+
 } // namespace
 
 expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
@@ -287,7 +295,7 @@ expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
     bound = metadata_binding(ch, key, prefix);
     if (checksum(bound, segment) != h.metadata_checksum)
       return fail(errc::corruption, "the checksum of the metadata is wrong");
-    if (h.has(header::flag_binary) != h.has(header::flag_chunked))
+    if (!agree_on_binaries(h))
       return fail(errc::corruption, "the header's flags contradict each other");
   }
   auto& lim = ch.config().limits;
