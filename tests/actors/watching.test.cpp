@@ -113,13 +113,14 @@ struct failing_engine {
     engine->inject([this](backend_call call, std::string_view) {
       std::optional<error> result;
       if (failing && call == backend_call::commit)
-        result = error{errc::io_error, "injected", true};
+        result = error{errc::io_error, "injected", in_doubt};
       return result;
     });
   }
 
   std::shared_ptr<fault_injecting_backend> engine;
   bool failing = false;
+  bool in_doubt = false; ///< whether what fails may be durable all the same
 };
 
 } // namespace
@@ -285,6 +286,41 @@ TEST_CASE("a change whose commit fails is not seen") {
   CHECK(reply.events[0].after == value{1});
   CHECK(reply.events[1].before == value{1});
   CHECK(reply.events[1].after == value{3});
+}
+
+TEST_CASE("watchers look again after a commit in doubt") {
+  failing_engine faulty;
+  watched_world world;
+  world.spawn(faulty.engine);
+  auto id = world.begin(with_values(everything()));
+  REQUIRE(world.call(put("k", 1)));
+  CHECK_FALSE(world.fetch(id).resync);
+  faulty.failing = faulty.in_doubt = true;
+  CHECK_FALSE(world.call(put("k", 2)));
+  faulty.failing = false;
+  auto reply = world.fetch(id);
+  CHECK(reply.resync);
+  CHECK(reply.missed == 1);
+  CHECK(reply.events.empty());
+  REQUIRE(world.call(put("k", 3)));
+  reply = world.fetch(id);
+  CHECK_FALSE(reply.resync);
+  CHECK(seen_of(reply) == all{{"k", change_kind::put}});
+}
+
+TEST_CASE("watchers look again after a transaction in doubt") {
+  failing_engine faulty;
+  watched_world world;
+  world.spawn(faulty.engine, [](store_config& cfg) { cfg.key_actors = 3; });
+  auto id = world.begin(everything());
+  transact_request req;
+  for (auto key : {"a", "b", "c"})
+    req.then_operations.push_back(put(key, 1));
+  faulty.failing = faulty.in_doubt = true;
+  CHECK_FALSE(world.call(req));
+  auto reply = world.fetch(id);
+  CHECK(reply.resync);
+  CHECK(reply.events.empty());
 }
 
 TEST_CASE("a transaction is seen as one, with all it did") {

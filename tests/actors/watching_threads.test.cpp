@@ -3,6 +3,7 @@
 
 /// Watching stores on real threads, and from other actor systems.
 
+#include "engines.hpp"
 #include "remote_fixture.hpp"
 #include "threads.hpp"
 
@@ -130,6 +131,29 @@ int64_t watchers_of(blocking_client& client) {
 } // namespace
 
 // -- writers and a watcher at the same time -----------------------------------
+
+TEST_CASE("watchers look again when a change made at once is in doubt") {
+  auto engine = std::make_shared<fault_injecting_backend>(make_memory());
+  REQUIRE(engine->caps().nonblocking);
+  threaded_world world;
+  auto config = *open_store("memory:");
+  config.engine = engine;
+  blocking_client client{world.system(), world.spawn(std::move(config))};
+  REQUIRE(client.put("k", 1));
+  auto watch = client.watch({});
+  REQUIRE(watch);
+  engine->inject([](backend_call call, std::string_view) {
+    std::optional<error> result;
+    if (call == backend_call::commit)
+      result = error{errc::io_error, "injected", true};
+    return result;
+  });
+  CHECK_FALSE(client.put("k", 2));
+  auto reply = client.next_events(watch->watch);
+  REQUIRE(reply);
+  CHECK(reply->resync);
+  CHECK(reply->events.empty());
+}
 
 TEST_CASE("a watcher sees exactly the commits that writers were answered") {
   constexpr auto writers = 4;

@@ -61,6 +61,12 @@ void change_reporter::changed(const committed_change& x, uint64_t batch) {
     show(x.after, event.after);
 }
 
+void change_reporter::in_doubt() {
+  flush();
+  if (active() && ctx_->backlog().miss(1))
+    detail::send(self_, hub_, watched_changes{});
+}
+
 void change_reporter::flush() {
   if (events_.empty())
     return;

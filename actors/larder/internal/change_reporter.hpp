@@ -45,6 +45,10 @@ public:
   ///              other without a `flush`
   void changed(const committed_change& x, uint64_t batch = 0);
 
+  /// Takes note of a change of which nobody knows whether it is durable: all
+  /// watchers have to look again.
+  void in_doubt();
+
   /// Tells the hub. To be called after each run of messages, and before another
   /// actor may report changes of the same keys.
   void flush();

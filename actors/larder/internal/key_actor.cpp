@@ -272,7 +272,8 @@ struct key_actor_state : key_actor_parts {
         reporter->changed(x);
         flush_later();
       },
-      [this](const value& key) { return reporter->wants_before(key); });
+      [this](const value& key) { return reporter->wants_before(key); },
+      [this] { reporter->in_doubt(); });
   }
 
   scope_added add(const add_scope& msg) {

@@ -208,6 +208,7 @@ expected<void> shard::change_at_once(const value& key,
       ctx_->changes().add(key);
       if (auto& outcome = outcome_of_group(outcomes); !outcome) {
         cache_.erase(key);
+        tell_doubt(outcome.error());
         ok = fail(std::move(outcome.error()));
       }
     }
@@ -664,8 +665,16 @@ void shard::commit_failed(slot& s, const error& err) {
     (x.changed ? failed : observers).push_back(std::move(x));
   s.in_commit = std::move(observers);
   retry(s);
+  tell_doubt(err);
   for (auto& x : failed)
     finish(std::move(x.op), err);
+}
+
+/// Tells the listener of a failed commit whose change may be found all the
+/// same.
+void shard::tell_doubt(const error& err) const {
+  if (in_doubt_ && err.data_loss())
+    in_doubt_();
 }
 
 // -- work ---------------------------------------------------------------------

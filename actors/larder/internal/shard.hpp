@@ -106,10 +106,14 @@ public:
   /// Sets who is told of changes; null: nobody.
   /// @param wants_before tells for which keys the value before a change is
   ///                     wanted; it is loaded then
+  /// @param in_doubt is called when it is not known whether a change has become
+  ///                 durable
   void listen(change_listener f,
-              std::function<bool(const value&)> wants_before = nullptr) {
+              std::function<bool(const value&)> wants_before = nullptr,
+              std::function<void()> in_doubt = nullptr) {
     listener_ = std::move(f);
     wants_before_ = std::move(wants_before);
+    in_doubt_ = std::move(in_doubt);
   }
 
   /// How much of a key must be known to change it, given what the change itself
@@ -154,6 +158,7 @@ private:
   void start_commit(slot& s);
   void complete_commit(slot& s);
   void commit_failed(slot& s, const error& err);
+  void tell_doubt(const error& err) const;
   void retry(slot& s);
   void retire(const value& key);
   void forget(const operation& op);
@@ -175,6 +180,7 @@ private:
   revision_source revisions_;
   change_listener listener_;
   std::function<bool(const value&)> wants_before_;
+  std::function<void()> in_doubt_;
   size_t pending_operations_ = 0;
   size_t pending_bytes_ = 0;
 

@@ -286,6 +286,8 @@ void transactor::committed(const transaction_ptr& what,
     return conclude(what, verdict::changed, std::move(what->result));
   }
   auto& err = outcome.error();
+  if (err.data_loss())
+    parts_.reporter->in_doubt();
   if (err != errc::precondition_failed && err != errc::conflict)
     return conclude(what, verdict::in_doubt,
                     fail(err.with_context("the commit of a transaction")));
