@@ -82,7 +82,9 @@ find_in(const std::vector<std::shared_ptr<const Codec>>& known,
 } // namespace
 
 codec_registry::codec_registry()
-  : serializers_{detail::make_edn_serializer(), detail::make_cbor_serializer(),
+  : serializers_{detail::make_edn_serializer(),
+                 detail::make_clj_cbor_serializer(),
+                 detail::make_cbor_serializer(),
                  detail::make_boost_binary_serializer()},
     compressors_{detail::make_lz4_compressor(), detail::make_zstd_compressor()},
     encryptors_{detail::make_xaes_gcm_encryptor()} {

@@ -42,7 +42,8 @@ public:
   /// instants from the years 1970 to 9999 give equally many bytes (the metadata
   /// of a stream is encoded again when it ends).
   /// @returns `invalid_argument` for strings that are not UTF-8,
-  ///          `limit_exceeded` for values nested deeper than `lim` allows
+  ///          `limit_exceeded` for values nested deeper than `lim` allows,
+  ///          `unsupported` for every value if `can_encode` is false
   virtual expected<void> encode(const value& x, bytes& out,
                                 const limits& lim) const = 0;
 
@@ -50,6 +51,11 @@ public:
   /// @returns `corruption` if `in` is anything else, `limit_exceeded` for
   ///          nesting or declared sizes over `lim`
   virtual expected<value> decode(bytes_view in, const limits& lim) const = 0;
+
+  /// Whether this writes at all. Some formats of others are only read.
+  virtual bool can_encode() const noexcept {
+    return true;
+  }
 
   /// Whether `decode` may be given bytes that nothing has verified, as blobs of
   /// layout 1 are. If not, such blobs are refused.

@@ -213,6 +213,26 @@ void check_limits(report& rep, const serializer& codec) {
                 "text that is not UTF-8");
 }
 
+/// Checks a serializer that only reads.
+void check_read_only(report& rep, const serializer& codec) {
+  bytes out{std::byte{42}};
+  for (auto& x : sample_values())
+    rep.refused(codec.encode(x, out, limits{}), {errc::unsupported},
+                "encoding with a serializer that only reads");
+  rep.check(out == bytes{std::byte{42}},
+            "encode appends in spite of its refusal");
+  for (auto& in : sample_contents()) {
+    auto x = codec.decode(in, limits{}); // must not throw
+    if (!x)
+      rep.refused(x, {errc::corruption, errc::limit_exceeded},
+                  "what is no encoding");
+    else
+      rep.refused(codec.decode(with_byte_behind(in), limits{}),
+                  {errc::corruption, errc::limit_exceeded},
+                  "an encoding with a byte behind it");
+  }
+}
+
 // -- encryptors ---------------------------------------------------------------
 
 bool is_refused(report& rep, const expected<bytes>& res,
@@ -346,6 +366,10 @@ std::vector<value> sample_values() {
 
 std::vector<std::string> check_serializer(const serializer& codec) {
   report rep{codec};
+  if (!codec.can_encode()) {
+    rep.run_concurrently([&] { check_read_only(rep, codec); });
+    return std::move(rep).finish();
+  }
   auto xs = sample_values();
   auto round_trips = [&] {
     for (auto& x : xs)

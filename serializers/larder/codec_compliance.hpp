@@ -24,7 +24,8 @@ std::vector<value> sample_values();
 
 /// Checks that every sample survives, that equal values give equal bytes, that
 /// instants give equally many, and that damaged input and values over the
-/// limits are refused.
+/// limits are refused. Of a serializer that only reads: that it refuses to
+/// write, and what is no encoding.
 std::vector<std::string> check_serializer(const serializer& codec);
 
 /// Checks that all kinds of content survive, that the bound on the result

@@ -58,15 +58,18 @@ inline chain make_chain(const chain_names& names = {}) {
   return chain{store_id, make_config(names)};
 }
 
-/// All chains of the built-in codecs.
+/// All chains of the built-in codecs that write.
 inline std::vector<chain_names> all_chains() {
   std::vector<chain_names> result;
   codec_registry registry;
-  for (auto& serializer : registry.serializers())
+  for (auto& serializer : registry.serializers()) {
+    if (!serializer->can_encode())
+      continue;
     for (auto* compressor : {"none", "lz4", "zstd"})
       for (auto* encryptor : {"none", "xaes-gcm"})
         result.push_back(
           {std::string{serializer->name()}, compressor, encryptor});
+  }
   return result;
 }
 

@@ -32,8 +32,14 @@ public:
   std::function<expected<value>(bytes_view, const limits&)> decode_with =
     [this](bytes_view in, const limits& lim) { return cbor_.decode(in, lim); };
 
+  bool reads_only = false;
+
   uint8_t id() const noexcept override {
     return 200;
+  }
+
+  bool can_encode() const noexcept override {
+    return !reads_only;
   }
 
   std::string_view name() const noexcept override {
@@ -179,6 +185,25 @@ TEST_CASE("a serializer that takes cut off or longer input is found out") {
   auto found = check_serializer(codec);
   check_found(found, "cut off is taken as complete");
   check_found(found, "with a byte behind it is accepted");
+}
+
+TEST_CASE("a serializer that only reads must refuse to write, and only that") {
+  broken_serializer codec;
+  codec.reads_only = true;
+  check_found(check_serializer(codec),
+              "encoding with a serializer that only reads is accepted");
+  codec.encode_with = [](const value&, bytes& out, const limits&) {
+    out.push_back({});
+    return fail(errc::unsupported, "no");
+  };
+  check_found(check_serializer(codec), "appends in spite of its refusal");
+  codec.encode_with = [](const value&, bytes&, const limits&) {
+    return fail(errc::unsupported, "no");
+  };
+  CHECK(check_serializer(codec) == violations{});
+  codec.decode_with = [](bytes_view, const limits&) { return value{}; };
+  check_found(check_serializer(codec),
+              "an encoding with a byte behind it is accepted");
 }
 
 TEST_CASE("a serializer that throws is found out") {

@@ -51,6 +51,7 @@ std::shared_ptr<mirror> make_mirror(uint8_t id, std::string_view name) {
 TEST_CASE("the built-in codecs have the ids of the format") {
   codec_registry registry;
   CHECK(registry.find_serializer("edn").value()->id() == 0);
+  CHECK(registry.find_serializer("clj-cbor").value()->id() == 2);
   CHECK(registry.find_serializer("cbor").value()->id() == 3);
   CHECK(registry.find_compressor("lz4").value()->id() == 1);
   CHECK(registry.find_compressor("zstd").value()->id() == 2);

@@ -34,11 +34,7 @@ public:
   }
 
   expected<value> decode(bytes_view in, const limits& lim) const override {
-    if (in.size() > lim.max_value_size)
-      return fail(errc::limit_exceeded,
-                  fmt::format("cbor: {} bytes are more than the limit of {}",
-                              in.size(), lim.max_value_size));
-    return cbor::decode(in, lim.max_depth);
+    return cbor::decode(in, cbor::boring_dialect, lim);
   }
 };
 

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace larder::detail::cbor {
@@ -83,6 +85,26 @@ struct key_rank {
     return x.number != y.number ? x.number < y.number : x.text < y.text;
   }
 };
+
+/// Whether decoders make another kind of value of an object of this type.
+bool has_own_meaning(std::string_view type) noexcept {
+  return type == type_character || type == type_sorted_map
+         || type == type_sorted_set || type == type_with_metadata;
+}
+
+/// Returns the number in `cbor/30` if the element is written with that tag.
+std::optional<uint64_t> opaque_tag(std::string_view tag) noexcept {
+  if (!tag.starts_with(opaque_prefix))
+    return std::nullopt;
+  auto digits = tag.substr(opaque_prefix.size());
+  uint64_t result = 0;
+  auto end = digits.data() + digits.size();
+  auto [ptr, err] = std::from_chars(digits.data(), end, result);
+  if (err != std::errc{} || ptr != end || digits.starts_with('0')
+      || !is_opaque_tag(result))
+    return std::nullopt;
+  return result;
+}
 
 /// Writes one value behind what the buffer holds. The buffer is larger than
 /// what is in use until `finish` so that most writes need no more than a look
@@ -347,11 +369,11 @@ private:
     auto tag = x.tag();
     if (value::is_reserved_tag(tag))
       return refuse("a tagged element has the tag of another kind");
-    if (tag == type_character
-        && (!begin_object(type_tagged) || !head(major::array, 2)))
-      return false;
-    if (tag == type_character)
-      return write_text(tag) && write(x.content());
+    if (auto number = opaque_tag(tag))
+      return head(major::tag, *number) && write(x.content());
+    if (has_own_meaning(tag))
+      return begin_object(type_tagged) && head(major::array, 2)
+             && write_text(tag) && write(x.content());
     return begin_object(tag) && write(x.content());
   }
 

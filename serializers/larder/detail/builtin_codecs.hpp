@@ -14,6 +14,9 @@ namespace larder::detail {
 /// "edn", id 0: text in the extensible data notation.
 std::shared_ptr<const serializer> make_edn_serializer();
 
+/// "clj-cbor", id 2: what konserve writes with clj-cbor, for reading only.
+std::shared_ptr<const serializer> make_clj_cbor_serializer();
+
 /// "cbor", id 3: RFC 8949, deterministically encoded.
 std::shared_ptr<const serializer> make_cbor_serializer();
 
