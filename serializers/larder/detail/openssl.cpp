@@ -3,7 +3,12 @@
 
 #include "larder/detail/openssl.hpp"
 
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
 #include <algorithm>
+#include <memory>
 
 namespace larder::detail {
 
@@ -28,10 +33,39 @@ const EVP_CIPHER* aes_256_ecb() {
   return instance;
 }
 
+const EVP_CIPHER* aes_256_cbc() {
+  static auto* const instance
+    = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+  return instance;
+}
+
 const EVP_CIPHER* aes_256_gcm() {
   static auto* const instance
     = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
   return instance;
+}
+
+bool hkdf_sha256(bytes_view key, bytes_view salt, bytes_view info,
+                 std::span<std::byte> out) {
+  struct deleter {
+    void operator()(EVP_KDF_CTX* ptr) const noexcept {
+      EVP_KDF_CTX_free(ptr);
+    }
+  };
+  static auto* const kdf = EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr);
+  std::unique_ptr<EVP_KDF_CTX, deleter> ctx{EVP_KDF_CTX_new(kdf)};
+  char digest[] = "SHA256";
+  // OpenSSL only reads what these name.
+  auto octets = [](const char* name, bytes_view xs) {
+    return OSSL_PARAM_construct_octet_string(
+      name, const_cast<std::byte*>(xs.data()), xs.size());
+  };
+  OSSL_PARAM params[]
+    = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+       octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
+       octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
+  return ctx != nullptr
+         && EVP_KDF_derive(ctx.get(), raw(out.data()), out.size(), params) == 1;
 }
 
 cipher_context::cipher_context(const EVP_CIPHER* cipher)

@@ -12,8 +12,16 @@ namespace larder::detail {
 /// Returns AES-256 on single blocks without padding, fetched once.
 const EVP_CIPHER* aes_256_ecb();
 
+/// Returns AES-256-CBC on whole blocks without padding, fetched once.
+const EVP_CIPHER* aes_256_cbc();
+
 /// Returns AES-256-GCM, fetched once.
 const EVP_CIPHER* aes_256_gcm();
+
+/// Derives as many bytes as `out` has from a key (RFC 5869, with SHA-256).
+/// Returns false if OpenSSL fails.
+bool hkdf_sha256(bytes_view key, bytes_view salt, bytes_view info,
+                 std::span<std::byte> out);
 
 /// A reusable cipher operation of OpenSSL. Functions return false if OpenSSL
 /// fails. Not for use by several threads at once.
