@@ -4,6 +4,7 @@
 #include "larder/detail/segment.hpp"
 
 #include "larder/key.hpp"
+#include "larder/konserve/lz4_frame.hpp"
 
 #include <xxhash.h>
 
@@ -101,6 +102,7 @@ expected<codecs> codecs::to_read(const chain_config& config, const header& h) {
   result.serializer_ = *ser;
   result.compressor_ = *comp;
   result.encryptor_ = *enc;
+  result.by_konserve_ = h.layout == 1;
   if (*enc == nullptr) {
     if (config.require_encryption)
       return fail(errc::authentication_failed,
@@ -218,6 +220,10 @@ expected<bytes_view> codecs::open(bytes_view binding, bytes_view stored,
     ok = take(guarded(*encryptor_, [&] {
       return encryptor_->decrypt(*key_, binding, current);
     }));
+  bytes marked;
+  if (ok && by_konserve_ && compressor_ != nullptr
+      && compressor_->id() == konserve::lz4_id)
+    current = konserve::with_end_mark(current, marked);
   if (ok && compressor_ != nullptr && !raw)
     ok = take(guarded(*compressor_, [&] {
       return compressor_->decompress(current, max_size);

@@ -89,6 +89,7 @@ private:
   const compressor* compressor_ = nullptr;
   const encryptor* encryptor_ = nullptr;
   std::optional<encryption_key> key_;
+  bool by_konserve_ = false;
 };
 
 /// Encodes a header. Its first bytes are what segments are bound to.
