@@ -68,6 +68,11 @@ make_chain_config(std::shared_ptr<const codec_registry> registry,
   auto ser = registry->find_serializer(serializer);
   if (!ser)
     return fail(ser.error());
+  if (!(*ser)->can_encode())
+    return fail(errc::unsupported,
+                "the serializer " + std::string{serializer}
+                  + " only reads, which needs no configuration: choose the one "
+                    "to write with, such as cbor");
   auto comp = registry->find_compressor(compressor);
   if (!comp)
     return fail(comp.error());

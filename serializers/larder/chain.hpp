@@ -46,8 +46,8 @@ struct chain_config {
 };
 
 /// Makes a configuration from names ("cbor", "lz4", "xaes-gcm", …).
-/// @returns `unknown_codec`, or `invalid_argument` for an encryptor without a
-///          keyring
+/// @returns `unknown_codec`, `unsupported` for a serializer that only reads, or
+///          `invalid_argument` for an encryptor without a keyring
 expected<chain_config>
 make_chain_config(std::shared_ptr<const codec_registry> registry,
                   std::string_view serializer, std::string_view compressor,

@@ -380,6 +380,25 @@ TEST_CASE("cbor keeps elements with tags that mean something to konserve") {
     }
 }
 
+TEST_CASE("cbor drops what dates have beyond milliseconds, as konserve does") {
+  auto ms = [](std::string_view str) {
+    bytes in{std::byte{0xC0}, std::byte{0x78},
+             static_cast<std::byte>(str.size())};
+    append(in, as_bytes(str));
+    return named("cbor").decode(in, limits{});
+  };
+  auto when = value::instant(1'795'323'710'539);
+  CHECK(ms("2026-11-22T05:01:50.539Z") == when);
+  CHECK(ms("2026-11-22T05:01:50.539000Z") == when);
+  CHECK(ms("2026-11-22T05:01:50.5394Z") == when);
+  CHECK(ms("2026-11-22T05:01:50.539999999Z") == when);
+  CHECK(ms("2026-11-22T06:01:50.539999+01:00") == when);
+  CHECK(ms("1969-12-31T23:59:59.9999Z") == value::instant(-1));
+  for (auto str : {"2026-11-22T05:01:50.Z", "2026-11-22T05:01:50.5391",
+                   "2026-11-22T05:01:50.53x91Z", "2026-11-22", ".1234567Z", ""})
+    check_corrupt(ms(str));
+}
+
 // -- clj-cbor -----------------------------------------------------------------
 
 TEST_CASE("clj-cbor reads seconds since 1970 to the next millisecond") {

@@ -247,6 +247,13 @@ TEST_CASE("blobs of layout 1 are read", "[chain]") {
   }
 }
 
+TEST_CASE("a serializer that only reads is refused for writing", "[chain]") {
+  auto config = make_chain_config(std::make_shared<codec_registry>(),
+                                  "clj-cbor", "none", "none", nullptr);
+  REQUIRE_FALSE(config);
+  CHECK(config.error() == errc::unsupported);
+}
+
 TEST_CASE("an LZ4 frame may lack its end mark in layout 1", "[chain]") {
   auto ch = make_chain({"cbor", "lz4", "none"});
   auto blob = layout_1(ch, "k", sample_value());

@@ -51,13 +51,30 @@ bool decoder::read_tag(uint64_t tag, value& result, size_t depth) {
 
 // -- points in time -----------------------------------------------------------
 
+namespace {
+
+/// Cuts the fraction of the seconds to milliseconds.
+std::string cut_fraction(std::string_view str) {
+  auto point = str.find('.');
+  auto last = str.find_first_not_of("0123456789", point + 1);
+  std::string result{str};
+  if (point != str.npos && last != str.npos && last - point > 4)
+    result.erase(point + 4, last - point - 4);
+  return result;
+}
+
+} // namespace
+
+/// Digits past milliseconds are dropped, as konserve does when it reads.
 bool decoder::read_date_time(value& result) {
   string_item item;
   if (!expect_string(major::text, item, "a date and time is no text"))
     return false;
   auto ms = parse_instant(item.text());
   if (!ms)
-    return corrupt("a date and time is malformed or finer than milliseconds");
+    ms = parse_instant(cut_fraction(item.text()));
+  if (!ms)
+    return corrupt("a date and time is malformed");
   result = value::instant(*ms);
   return true;
 }
