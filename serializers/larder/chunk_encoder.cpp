@@ -131,7 +131,10 @@ expected<bytes> chunk_encoder::prefix(int64_t last_write) const {
     return fail(stored.error());
   auto h = header_;
   if (stored->size() + codecs_.overhead() != h.metadata_size)
-    return fail(errc::internal, "the size of the metadata has changed");
+    return fail(
+      codecs_.has_fixed_size_instants() ? errc::internal : errc::conflict,
+      "the metadata takes up another size than when the stream began, as the "
+      "present takes more bytes to write: write the stream again");
   bytes result(h.value_offset());
   if (auto ok
       = detail::write_prefix(*chain_, key_, codecs_, h, *stored, result);

@@ -83,6 +83,7 @@ find_in(const std::vector<std::shared_ptr<const Codec>>& known,
 
 codec_registry::codec_registry()
   : serializers_{detail::make_edn_serializer(),
+                 detail::make_fressian_serializer(),
                  detail::make_clj_cbor_serializer(),
                  detail::make_cbor_serializer(),
                  detail::make_boost_binary_serializer()},

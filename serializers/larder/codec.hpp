@@ -38,9 +38,7 @@ public:
 /// Turns values into bytes and back, without loss.
 class serializer : public codec {
 public:
-  /// Appends the encoding of `x` to `out`. Equal values give equal bytes, and
-  /// instants from the years 1970 to 9999 give equally many bytes (the metadata
-  /// of a stream is encoded again when it ends).
+  /// Appends the encoding of `x` to `out`. Equal values give equal bytes.
   /// @returns `invalid_argument` for strings that are not UTF-8,
   ///          `limit_exceeded` for values nested deeper than `lim` allows,
   ///          `unsupported` for every value if `can_encode` is false
@@ -54,6 +52,14 @@ public:
 
   /// Whether this writes at all. Some formats of others are only read.
   virtual bool can_encode() const noexcept {
+    return true;
+  }
+
+  /// Whether instants from the years 1970 to 9999 give equally many bytes. The
+  /// metadata of a stream is encoded again when it ends: if its size has
+  /// changed then, which is possible only if this is false, the stream fails
+  /// with `conflict` and has to be written again.
+  virtual bool has_fixed_size_instants() const noexcept {
     return true;
   }
 

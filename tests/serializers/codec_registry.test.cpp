@@ -52,6 +52,7 @@ TEST_CASE("the built-in codecs have the ids of the format") {
   codec_registry registry;
   CHECK(registry.find_serializer("edn").value()->id() == 0);
   CHECK(registry.find_serializer("clj-cbor").value()->id() == 2);
+  CHECK(registry.find_serializer("fressian").value()->id() == 1);
   CHECK(registry.find_serializer("cbor").value()->id() == 3);
   CHECK(registry.find_compressor("lz4").value()->id() == 1);
   CHECK(registry.find_compressor("zstd").value()->id() == 2);

@@ -1,6 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "larder/detail/ascending.hpp"
 #include "larder/detail/cbor_decoder.hpp"
 #include "larder/number.hpp"
 
@@ -34,19 +35,6 @@ double from_half(uint64_t bits) noexcept {
     result = fraction == 0 ? std::numeric_limits<double>::infinity()
                            : std::numeric_limits<double>::quiet_NaN();
   return (bits & 0x8000) != 0 ? -result : result;
-}
-
-/// Sorts and returns whether no two items are equal.
-template <class T, class Less>
-bool make_ascending(std::vector<T>& xs, Less less) {
-  auto not_less = [&](auto& a, auto& b) { return !less(a, b); };
-  auto ascend = [&] {
-    return std::adjacent_find(xs.begin(), xs.end(), not_less) == xs.end();
-  };
-  if (ascend())
-    return true;
-  std::sort(xs.begin(), xs.end(), less);
-  return ascend();
 }
 
 } // namespace

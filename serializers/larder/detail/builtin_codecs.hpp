@@ -14,6 +14,9 @@ namespace larder::detail {
 /// "edn", id 0: text in the extensible data notation.
 std::shared_ptr<const serializer> make_edn_serializer();
 
+/// "fressian", id 1: what konserve writes by default.
+std::shared_ptr<const serializer> make_fressian_serializer();
+
 /// "clj-cbor", id 2: what konserve writes with clj-cbor, for reading only.
 std::shared_ptr<const serializer> make_clj_cbor_serializer();
 

@@ -53,6 +53,11 @@ public:
     return serializer_->safe_on_untrusted_input();
   }
 
+  /// Whether the time of a write never changes the size of metadata.
+  bool has_fixed_size_instants() const noexcept {
+    return serializer_->has_fixed_size_instants();
+  }
+
   /// Appends the encoding of `x` to `out`.
   /// @returns `limit_exceeded` if it takes more than `max_size` bytes
   expected<void> serialize(const value& x, const limits& lim, size_t max_size,
