@@ -32,6 +32,7 @@ backend_registry::backend_registry()
   : engines_(std::make_shared<std::vector<engine>>()) {
   engines_->push_back(detail::make_memory_engine());
   engines_->push_back(detail::make_file_engine());
+  engines_->push_back(detail::make_konserve_engine());
 #ifdef LARDER_HAS_ROCKSDB
   engines_->push_back(detail::make_rocksdb_engine());
 #endif

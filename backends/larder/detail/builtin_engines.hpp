@@ -15,6 +15,9 @@ engine make_memory_engine();
 /// `file:DIR`.
 engine make_file_engine();
 
+/// `konserve:DIR`.
+engine make_konserve_engine();
+
 /// `rocksdb:DIR`, if built in.
 engine make_rocksdb_engine();
 

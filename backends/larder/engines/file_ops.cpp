@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -128,6 +129,18 @@ int file_ops::lock(int fd, lock_kind kind, uint64_t offset, uint64_t size,
   return uninterrupted([&] { return do_lock(fd, kind, offset, size, wait); });
 }
 
+int file_ops::test_lock(int fd, uint64_t offset, uint64_t size) {
+  return uninterrupted([&] { return do_test_lock(fd, offset, size); });
+}
+
+int file_ops::lock_whole(int fd, lock_kind kind, bool wait) {
+  return uninterrupted([&] { return do_lock_whole(fd, kind, wait); });
+}
+
+int file_ops::set_modified(int fd, const struct timespec& when) {
+  return uninterrupted([&] { return do_set_modified(fd, when); });
+}
+
 // -- the calls themselves -----------------------------------------------------
 
 int file_ops::do_open(const std::string& path, int flags) {
@@ -205,6 +218,29 @@ int file_ops::do_lock(int fd, lock_kind kind, uint64_t offset, uint64_t size,
   what.l_len = static_cast<off_t>(size);
   auto result = or_errno(::fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &what));
   return result == -EACCES ? -EAGAIN : result;
+}
+
+int file_ops::do_test_lock(int fd, uint64_t offset, uint64_t size) {
+  struct flock what {};
+  what.l_type = F_WRLCK;
+  what.l_whence = SEEK_SET;
+  what.l_start = static_cast<off_t>(offset);
+  what.l_len = static_cast<off_t>(size);
+  if (::fcntl(fd, F_OFD_GETLK, &what) != 0)
+    return -errno;
+  return what.l_type == F_UNLCK ? 0 : 1;
+}
+
+int file_ops::do_lock_whole(int fd, lock_kind kind, bool wait) {
+  auto operation = kind == lock_kind::shared      ? LOCK_SH
+                   : kind == lock_kind::exclusive ? LOCK_EX
+                                                  : LOCK_UN;
+  return or_errno(::flock(fd, wait ? operation : operation | LOCK_NB));
+}
+
+int file_ops::do_set_modified(int fd, const struct timespec& when) {
+  struct timespec times[2]{{0, UTIME_OMIT}, when};
+  return or_errno(::futimens(fd, times));
 }
 
 } // namespace larder::detail

@@ -28,6 +28,25 @@ expected<void> staging_file::create(file_ops& ops, const std::string& dir,
   return {};
 }
 
+/// A sweeper that comes between creation and lock takes the file for an orphan;
+/// then it has no name any more when the lock is ours, and another is made.
+expected<void> staging_file::create_locked(file_ops& ops,
+                                           const std::string& dir,
+                                           std::string_view name) {
+  for (;;) {
+    if (auto ok = create(ops, dir, name); !ok)
+      return ok;
+    auto err = ops.lock(handle_.fd(), lock_kind::exclusive, 0, 0, true);
+    if (err != 0)
+      return fail(io_failure("lock", path_, err));
+    auto info = handle_.status();
+    if (!info)
+      return fail(info.error());
+    if (info->st_nlink > 0)
+      return {};
+  }
+}
+
 expected<void> staging_file::publish(const std::string& path) {
   auto err = ops_->rename(path_, path);
   if (err == 0) {
@@ -74,29 +93,9 @@ file_staged_blob::make(std::shared_ptr<file_state> state, std::string_view key,
   auto err = ops.make_directory(dir);
   if (err != 0 && err != -EEXIST)
     return fail(io_failure("create", dir, err));
-  if (auto ok = result->create_locked(); !ok)
+  if (auto ok = result->file_.create_locked(ops, dir, result->name_.name); !ok)
     return fail(ok.error());
   return result;
-}
-
-/// A sweeper that comes between creation and lock takes the file for an orphan;
-/// then it has no name any more when the lock is ours, and another is made.
-expected<void> file_staged_blob::create_locked() {
-  auto& ops = *state_->ops;
-  for (;;) {
-    if (auto ok = file_.create(ops, state_->dir_path(name_.dir), name_.name);
-        !ok)
-      return ok;
-    auto& handle = file_.handle();
-    auto err = ops.lock(handle.fd(), lock_kind::exclusive, 0, 0, true);
-    if (err != 0)
-      return fail(io_failure("lock", handle.path(), err));
-    auto info = handle.status();
-    if (!info)
-      return fail(info.error());
-    if (info->st_nlink > 0)
-      return {};
-  }
 }
 
 expected<void> file_staged_blob::check_open() const {
@@ -143,9 +142,6 @@ expected<void> file_staged_blob::complete(const file_state& state,
 
 // -- sweeping -----------------------------------------------------------------
 
-namespace {
-
-/// Removes a staging file unless somebody holds its lock.
 bool sweep_file(file_ops& ops, const std::string& path) {
   file_handle file;
   auto err = file.open(ops, path, O_RDWR);
@@ -157,8 +153,6 @@ bool sweep_file(file_ops& ops, const std::string& path) {
   err = ops.unlink(path);
   return err == 0 || err == -ENOENT;
 }
-
-} // namespace
 
 bool sweep_orphans(file_state& state, unsigned dir) {
   auto path = state.dir_path(dir);

@@ -72,6 +72,18 @@ public:
   /// @returns -EAGAIN if another description holds it and `wait` is false
   int lock(int fd, lock_kind kind, uint64_t offset, uint64_t size, bool wait);
 
+  /// Returns 1 if a lock that others hold is in the way of an exclusive one on
+  /// these bytes, else 0. Works for directories, which cannot be locked so.
+  int test_lock(int fd, uint64_t offset, uint64_t size);
+
+  /// Sets a lock on the whole file or directory (flock(2)), which has nothing
+  /// to do with those of `lock`.
+  /// @returns -EAGAIN if another description holds it and `wait` is false
+  int lock_whole(int fd, lock_kind kind, bool wait);
+
+  /// Sets when the content was last modified.
+  int set_modified(int fd, const struct timespec& when);
+
 protected:
   virtual int do_open(const std::string& path, int flags);
   virtual void do_close(int fd);
@@ -87,6 +99,9 @@ protected:
   virtual int do_list(const std::string& path, const entry_fn& f);
   virtual int do_lock(int fd, lock_kind kind, uint64_t offset, uint64_t size,
                       bool wait);
+  virtual int do_test_lock(int fd, uint64_t offset, uint64_t size);
+  virtual int do_lock_whole(int fd, lock_kind kind, bool wait);
+  virtual int do_set_modified(int fd, const struct timespec& when);
 
 private:
   std::atomic<uint64_t> syncs_{0};

@@ -25,6 +25,11 @@ public:
   expected<void> create(file_ops& ops, const std::string& dir,
                         std::string_view name);
 
+  /// Creates the file and locks it until it is closed: that tells sweepers that
+  /// it is no orphan.
+  expected<void> create_locked(file_ops& ops, const std::string& dir,
+                               std::string_view name);
+
   const file_handle& handle() const noexcept {
     return handle_;
   }
@@ -60,8 +65,7 @@ private:
   std::string path_;
 };
 
-/// A blob that is written to a file piece by piece. The file is locked while
-/// this object lives: that tells sweepers that it is no orphan.
+/// A blob that is written to a file piece by piece.
 class file_staged_blob : public staged_blob {
 public:
   /// Creates the file.
@@ -97,7 +101,6 @@ private:
 
   expected<void> check_open() const;
   expected<void> write(bytes_view data, uint64_t offset);
-  expected<void> create_locked();
 
   std::shared_ptr<file_state> state_;
   std::string key_;
@@ -108,6 +111,10 @@ private:
   bool finished_ = false;
   staging_file file_;
 };
+
+/// Removes a staging file unless somebody holds its lock.
+/// @returns false if it could not be looked at or removed
+bool sweep_file(file_ops& ops, const std::string& path);
 
 /// Removes the staging files in directory `dir` whose writers are gone. The
 /// caller holds the directory's lock.

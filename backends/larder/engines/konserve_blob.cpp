@@ -1,0 +1,154 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/konserve/blob.hpp"
+#include "larder/detail/konserve/names.hpp"
+#include "larder/detail/konserve/private_metadata.hpp"
+#include "larder/detail/konserve/revision.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace larder::detail::ksv {
+
+namespace {
+
+/// How much to read at once in the hope that it covers the metadata.
+constexpr size_t metadata_guess = 4096;
+
+/// Reads header and metadata as they are stored.
+expected<bytes> read_prefix(stored_blob& x) {
+  auto result = x.file.read(0, metadata_guess);
+  if (!result)
+    return result;
+  auto layout = parse_layout(*result, x.file_size());
+  if (!layout)
+    return fail(layout.error());
+  x.layout = *layout;
+  auto size = static_cast<size_t>(layout->value_offset());
+  if (result->size() < size) {
+    auto rest = x.file.read(result->size(), size - result->size());
+    if (!rest)
+      return rest;
+    append(*result, *rest);
+  }
+  if (result->size() < size)
+    return fail(errc::corruption, "the file was cut short while it was read");
+  result->resize(size);
+  return result;
+}
+
+expected<void> read_metadata(const store_state& state, stored_blob& x) {
+  auto prefix = read_prefix(x);
+  if (!prefix)
+    return fail(prefix.error());
+  auto segment = bytes_view{*prefix}.subspan(x.layout.header_size);
+  auto clear = state.config.crypt.open(x.layout.encryptor_id, x.id,
+                                       konserve::segment::metadata, segment);
+  if (!clear)
+    return fail(clear.error());
+  x.clear_metadata = std::move(*clear);
+  auto& lim = state.blobs.config().limits;
+  auto stored
+    = decode_segment(state, x.layout, x.clear_metadata, lim.max_metadata_size);
+  if (!stored)
+    return fail(stored.error());
+  auto meta = metadata::from_stored_form(*stored);
+  if (!meta)
+    return fail(meta.error());
+  x.meta = std::move(*meta);
+  x.has_private = take_private(x.meta, x.own);
+  auto* token = stored->find(value::keyword("revision"));
+  std::optional<revision> rev;
+  if (token != nullptr && token->is(value::kind::string))
+    rev = parse_token(token->as_string(), x.meta.last_write, x.status.st_mtim);
+  x.meta.rev = rev ? *rev : derived_revision(*prefix, x.status);
+  return {};
+}
+
+} // namespace
+
+expected<std::optional<stored_blob>> open_blob(const store_state& state,
+                                               const uuid& id) {
+  stored_blob result;
+  result.id = id;
+  auto name = blob_name(id);
+  auto err = result.file.open(*state.ops, state.path(name), O_RDONLY);
+  if (err == -ENOENT)
+    return std::nullopt;
+  if (err != 0)
+    return fail(io_failure("open", state.path(name), err));
+  auto status = result.file.status();
+  if (!status)
+    return fail(status.error());
+  result.status = *status;
+  if (auto ok = read_metadata(state, result); !ok)
+    return fail(ok.error().with_context(name));
+  return result;
+}
+
+expected<value> decode_segment(const store_state& state,
+                               const blob_layout& layout, bytes_view clear,
+                               size_t max_size) {
+  auto& config = state.blobs.config();
+  auto ser = config.registry->find_serializer(layout.serializer_id);
+  if (!ser)
+    return fail(ser.error());
+  auto comp = config.registry->find_compressor(layout.compressor_id);
+  if (!comp)
+    return fail(comp.error());
+  bytes plain;
+  if (*comp != nullptr) {
+    auto result = (*comp)->decompress(clear, max_size);
+    if (!result)
+      return fail(result.error());
+    plain = std::move(*result);
+    clear = plain;
+  }
+  if (clear.size() > max_size)
+    return fail(errc::limit_exceeded, "the decoded data has more than "
+                                        + std::to_string(max_size) + " bytes");
+  return (*ser)->decode(clear, config.limits);
+}
+
+// -- stored_blob --------------------------------------------------------------
+
+expected<bytes> stored_blob::clear_value(const store_state& state) const {
+  auto stored
+    = file.read(layout.value_offset(), static_cast<size_t>(value_size()));
+  if (!stored)
+    return stored;
+  if (stored->size() != value_size())
+    return fail(errc::corruption, blob_name(id)
+                                    + ": the file was cut short while it was "
+                                      "read");
+  auto result = state.config.crypt.open(layout.encryptor_id, id,
+                                        konserve::segment::value, *stored);
+  if (!result)
+    return fail(result.error().with_context(blob_name(id)));
+  return result;
+}
+
+expected<value> stored_blob::decode_value(const store_state& state) const {
+  auto clear = clear_value(state);
+  if (!clear)
+    return fail(clear.error());
+  auto result = decode_segment(state, layout, *clear,
+                               state.blobs.config().limits.max_value_size);
+  if (!result)
+    return fail(result.error().with_context(blob_name(id)));
+  return result;
+}
+
+expected<bool> stored_blob::changed() const {
+  auto now = file.status();
+  if (!now)
+    return fail(now.error());
+  return now->st_size != status.st_size
+         || now->st_mtim.tv_sec != status.st_mtim.tv_sec
+         || now->st_mtim.tv_nsec != status.st_mtim.tv_nsec;
+}
+
+} // namespace larder::detail::ksv

@@ -1,0 +1,152 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+#include "larder/detail/blob_part.hpp"
+#include "larder/detail/konserve/keys.hpp"
+#include "larder/detail/konserve/list.hpp"
+#include "larder/detail/konserve/read.hpp"
+#include "larder/detail/konserve/show.hpp"
+#include "larder/key.hpp"
+#include "larder/text.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace larder::detail::ksv {
+
+namespace {
+
+/// How many files a page looks at, at least: those with other prefixes and the
+/// nodes of logs have no entries.
+constexpr size_t min_examined = 1000;
+
+/// Where a listing goes on.
+struct cursor {
+  uint64_t window = 0;
+  file_id after;
+};
+
+/// Prints "window.role.uuid".
+std::string print_cursor(const cursor& x) {
+  return std::to_string(x.window) + "."
+         + std::to_string(static_cast<unsigned>(x.after.role)) + "."
+         + to_string(x.after.id);
+}
+
+std::optional<cursor> parse_cursor(std::string_view str) {
+  cursor result;
+  unsigned role = 0;
+  auto* last = str.data() + str.size();
+  auto window = std::from_chars(str.data(), last, result.window);
+  if (window.ec != std::errc{} || window.ptr == last || *window.ptr != '.')
+    return std::nullopt;
+  auto second = std::from_chars(window.ptr + 1, last, role);
+  if (second.ec != std::errc{} || second.ptr == last || *second.ptr != '.')
+    return std::nullopt;
+  auto id = uuid::parse({second.ptr + 1, last});
+  result.after.role = static_cast<file_role>(role);
+  if (!id
+      || (result.after.role != file_role::blob && !is_old(result.after.role)))
+    return std::nullopt;
+  result.after.id = *id;
+  if (print_cursor(result) != str)
+    return std::nullopt;
+  return result;
+}
+
+/// Makes the entries of one page.
+class lister {
+public:
+  lister(const store_state& state, const list_request& request)
+    : state_(state), request_(request) {
+    // nop
+  }
+
+  void add(const file_id& file, list_page& page) {
+    if (is_old(file.role)) {
+      page.entries.push_back(damaged(file, needs_migration(file)));
+      return;
+    }
+    auto entry = undisturbed([&] { return describe(file.id); });
+    if (!entry)
+      page.entries.push_back(damaged(file, entry.error()));
+    else if (*entry)
+      page.entries.push_back(std::move(**entry));
+  }
+
+private:
+  list_entry damaged(const file_id& file, error problem) const {
+    return {request_.prefix + "\xFF" + file.relative(),
+            fail(std::move(problem))};
+  }
+
+  /// @returns nothing if there is no such file (any more), or it is no key's,
+  ///          or not one of this listing
+  expected<std::optional<list_entry>> describe(const uuid& id) const {
+    auto blob = open_blob(state_, id);
+    if (!blob)
+      return fail(blob.error());
+    if (!*blob)
+      return std::nullopt;
+    auto& x = **blob;
+    auto key = true_key(x.meta.key, id, x.layout.serializer_id);
+    if (!key && x.is_log())
+      return std::nullopt;
+    if (!key)
+      return fail(errc::corruption, blob_name(id)
+                                      + " is not the file of its key "
+                                      + to_edn(x.meta.key));
+    auto encoded = encode_key(*key);
+    if (!encoded)
+      return fail(encoded.error());
+    if (!encoded->starts_with(request_.prefix))
+      return std::nullopt;
+    auto shown = show(state_, x, *key, *encoded,
+                      {*encoded, request_.part, 0, 0, std::nullopt});
+    if (!shown)
+      return fail(shown.error());
+    return list_entry{std::move(*encoded), std::move(**shown)};
+  }
+
+  const store_state& state_;
+  const list_request& request_;
+};
+
+} // namespace
+
+expected<list_page> list_files(store_state& state,
+                               const list_request& request) {
+  if (auto ok = check_list_request(request); !ok)
+    return fail(ok.error());
+  cursor at;
+  std::optional<file_id> after;
+  if (!request.after.empty()) {
+    auto parsed = parse_cursor(request.after);
+    if (!parsed)
+      return fail(errc::invalid_argument,
+                  "not a cursor of this listing: \"" + request.after + "\"");
+    at = *parsed;
+    after = at.after;
+  }
+  list_page result;
+  if (is_hidden_key(request.prefix))
+    return result; // there are none
+  auto window
+    = state.windows.get(*state.ops, state.config.dir, at.window, after);
+  if (!window)
+    return fail(window.error());
+  auto& files = (*window)->files;
+  auto i = after ? std::ranges::upper_bound(files, *after) : files.begin();
+  lister list{state, request};
+  auto rest = std::max(request.limit, min_examined);
+  for (; i != files.end() && rest > 0; ++i, --rest) {
+    if (result.entries.size() == request.limit)
+      break;
+    list.add(*i, result);
+  }
+  if (i != files.end() || !(*window)->last)
+    result.next = print_cursor({(*window)->number, *std::prev(i)});
+  return result;
+}
+
+} // namespace larder::detail::ksv
