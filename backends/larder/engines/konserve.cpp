@@ -100,7 +100,8 @@ public:
       {"stages", state_->stages.load(std::memory_order_relaxed)},
       {"syncs-total", state_->ops->syncs()},
       {"foreign-files", counts.foreign},
-      {"old-files", counts.old}};
+      {"old-files", counts.old},
+      {"migrated-total", state_->migrated.load(std::memory_order_relaxed)}};
     struct statvfs medium {};
     if (::statvfs(state_->config.dir.c_str(), &medium) == 0)
       result.push_back({"free-bytes", medium.f_bavail * medium.f_frsize});
@@ -130,34 +131,6 @@ expected<std::optional<uuid>> take_id(uri& x) {
   return result;
 }
 
-expected<store_config> parse_config(uri x) {
-  store_config result;
-  auto dir = directory_of(x);
-  auto sync = x.take_flag("sync", true);
-  auto binaries = x.take_flag("clear-binaries", true);
-  auto fences = take_fencing(x);
-  auto id = take_id(x);
-  auto crypt = sealer::take_options(x);
-  if (!dir)
-    return fail(dir.error());
-  for (auto* flag : {&sync, &binaries, &fences})
-    if (!*flag)
-      return fail(flag->error());
-  if (!id)
-    return fail(id.error());
-  if (!crypt)
-    return fail(crypt.error());
-  if (auto ok = x.check_all_taken(); !ok)
-    return fail(ok.error());
-  result.dir = std::move(*dir);
-  result.sync = *sync;
-  result.clear_binaries = *binaries;
-  result.make_fences = *fences;
-  result.id = *id;
-  result.crypt = std::move(*crypt);
-  return result;
-}
-
 /// Makes a function of the engine from one that takes a configuration.
 template <class F>
 auto with_config(F f) {
@@ -175,6 +148,36 @@ std::shared_ptr<file_ops> real_ops() {
 
 } // namespace
 
+expected<store_config> parse_config(uri x) {
+  store_config result;
+  auto dir = directory_of(x);
+  auto sync = x.take_flag("sync", true);
+  auto binaries = x.take_flag("clear-binaries", true);
+  auto migrate = x.take_flag("migrate", false);
+  auto fences = take_fencing(x);
+  auto id = take_id(x);
+  auto crypt = sealer::take_options(x);
+  if (!dir)
+    return fail(dir.error());
+  for (auto* flag : {&sync, &binaries, &migrate, &fences})
+    if (!*flag)
+      return fail(flag->error());
+  if (!id)
+    return fail(id.error());
+  if (!crypt)
+    return fail(crypt.error());
+  if (auto ok = x.check_all_taken(); !ok)
+    return fail(ok.error());
+  result.dir = std::move(*dir);
+  result.sync = *sync;
+  result.clear_binaries = *binaries;
+  result.migrate = *migrate;
+  result.make_fences = *fences;
+  result.id = *id;
+  result.crypt = std::move(*crypt);
+  return result;
+}
+
 std::unique_ptr<backend> make_backend(std::shared_ptr<store_state> state) {
   return std::make_unique<konserve_backend>(std::move(state));
 }
@@ -188,7 +191,9 @@ engine make_konserve_engine() {
   result.description
     = "konserve:DIR, a store of konserve's; options: sync=on|off, key=TEXT, "
       "key-file=FILE, key-env=NAME, encryptor=none|aes-gcm|aes-cbc, "
-      "legacy=yes|no, clear-binaries=yes|no, fence=existing|yes, id=UUID";
+      "legacy=yes|no, clear-binaries=yes|no, fence=existing|yes, "
+      "migrate=yes|no, "
+      "id=UUID";
   result.create = with_config([](store_config config) {
     return create_store(std::move(config), real_ops());
   });

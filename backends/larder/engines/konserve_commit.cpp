@@ -3,8 +3,8 @@
 
 #include "larder/detail/konserve/commit.hpp"
 #include "larder/detail/konserve/keys.hpp"
+#include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/names.hpp"
-#include "larder/detail/konserve/read.hpp"
 #include "larder/detail/konserve/revision.hpp"
 #include "larder/text.hpp"
 
@@ -160,9 +160,13 @@ void batch_commit::check(step& x) {
   if (!found && x.puts() && is_closed_to_us(found.error()))
     return drop(x, found.error().with_context("what the key has cannot be "
                                               "read, so it is not replaced"));
-  if (found && !*found)
-    if (auto ok = check_not_old(state_, x.id); !ok)
-      return drop(x, ok.error());
+  if (found && !*found) {
+    auto moved = move_or_refuse(state_, x.id, x.key);
+    if (!moved)
+      return drop(x, moved.error());
+    if (*moved)
+      found = open_blob(state_, x.id);
+  }
   std::optional<stored_blob> holder;
   std::optional<error> collides;
   if (found && *found) {
@@ -199,6 +203,8 @@ void batch_commit::plan(step& x, const std::optional<stored_blob>& holder) {
   if (x.keeps())
     return;
   if (x.erases()) {
+    if (auto ok = remove_old(state_, x.id); !ok)
+      return drop(x, ok.error());
     x.unlinked = nodes_of(state_, holder);
     return;
   }

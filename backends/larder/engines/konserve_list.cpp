@@ -4,6 +4,7 @@
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/konserve/keys.hpp"
 #include "larder/detail/konserve/list.hpp"
+#include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/read.hpp"
 #include "larder/detail/konserve/show.hpp"
 #include "larder/key.hpp"
@@ -11,6 +12,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <span>
+#include <vector>
 
 namespace larder::detail::ksv {
 
@@ -57,17 +61,37 @@ std::optional<cursor> parse_cursor(std::string_view str) {
 /// Makes the entries of one page.
 class lister {
 public:
-  lister(const store_state& state, const list_request& request)
+  lister(store_state& state, const list_request& request)
     : state_(state), request_(request) {
     // nop
   }
 
-  void add(const file_id& file, list_page& page) {
-    if (is_old(file.role)) {
-      page.entries.push_back(damaged(file, needs_migration(file)));
+  /// Moves values in old layouts among these files, if the store was opened
+  /// for that.
+  void move_old(std::span<const file_id> files) {
+    if (!state_.config.migrate)
       return;
-    }
+    std::vector<relocation> moves;
+    for (auto& x : files)
+      if (is_old(x.role) && x.role != file_role::v1_binary)
+        moves.emplace_back(x);
+    if (moves.empty())
+      return;
+    lock_and_move_all(state_, moves);
+    for (auto& x : moves)
+      if (!x.outcome)
+        failed_.emplace(x.from, x.outcome.error());
+  }
+
+  /// @param before the file before this one in the listing, if any
+  void add(const file_id& file, const std::optional<file_id>& before,
+           list_page& page) {
+    // What has a blob is not in an old layout any more.
+    if (is_old(file.role) && before && before->id == file.id)
+      return;
     auto entry = undisturbed([&] { return describe(file.id); });
+    if (entry && !*entry && is_old(file.role))
+      entry = fail(why_old(file));
     if (!entry)
       page.entries.push_back(damaged(file, entry.error()));
     else if (*entry)
@@ -75,6 +99,12 @@ public:
   }
 
 private:
+  error why_old(const file_id& file) const {
+    if (auto i = failed_.find(file); i != failed_.end())
+      return i->second;
+    return state_.config.migrate ? needs_key(file) : needs_migration(file);
+  }
+
   list_entry damaged(const file_id& file, error problem) const {
     return {request_.prefix + "\xFF" + file.relative(),
             fail(std::move(problem))};
@@ -108,8 +138,9 @@ private:
     return list_entry{std::move(*encoded), std::move(**shown)};
   }
 
-  const store_state& state_;
+  store_state& state_;
   const list_request& request_;
+  std::map<file_id, error> failed_; // to move
 };
 
 } // namespace
@@ -139,10 +170,17 @@ expected<list_page> list_files(store_state& state,
   auto i = after ? std::ranges::upper_bound(files, *after) : files.begin();
   lister list{state, request};
   auto rest = std::max(request.limit, min_examined);
-  for (; i != files.end() && rest > 0; ++i, --rest) {
+  auto before = after;
+  auto moved = i; // what is in old layouts, up to here
+  for (; i != files.end() && rest > 0; before = *i++, --rest) {
     if (result.entries.size() == request.limit)
       break;
-    list.add(*i, result);
+    if (i == moved) {
+      auto left = static_cast<size_t>(files.end() - i);
+      moved += static_cast<ptrdiff_t>(std::min(left, request.limit));
+      list.move_old({i, moved});
+    }
+    list.add(*i, before, result);
   }
   if (i != files.end() || !(*window)->last)
     result.next = print_cursor({(*window)->number, *std::prev(i)});

@@ -1,8 +1,8 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-#include "larder/detail/file/identity.hpp"
 #include "larder/detail/konserve/keys.hpp"
+#include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/read.hpp"
 #include "larder/detail/konserve/show.hpp"
 #include "larder/key.hpp"
@@ -17,8 +17,17 @@ read_outcome try_read(const store_state& state, const uuid& id,
   if (!blob)
     return fail(blob.error());
   if (!*blob) {
-    if (auto ok = check_not_old(state, id); !ok)
-      return fail(ok.error());
+    auto old = find_old(state, id);
+    if (!old)
+      return fail(old.error());
+    if (*old)
+      return fail(needs_migration(**old));
+    // Another process may have moved it between the two looks.
+    auto again = open_blob(state, id);
+    if (!again)
+      return fail(again.error());
+    if (*again)
+      return fail(errc::conflict, "the key appeared while it was read");
     return std::nullopt;
   }
   if (!names_same_key((*blob)->meta.key, key, (*blob)->layout.serializer_id))
@@ -33,50 +42,36 @@ read_outcome try_read(const store_state& state, const uuid& id,
   return fail(errc::conflict, "the log was changed while it was read");
 }
 
+read_outcome read_as_it_is(const store_state& state,
+                           const read_request& request, const uuid& id,
+                           const value& key) {
+  if (request.pinned)
+    return try_read(state, id, key, request);
+  return undisturbed([&] { return try_read(state, id, key, request); });
+}
+
 } // namespace
 
-read_outcome read_key(const store_state& state, const read_request& request) {
+read_outcome read_key(store_state& state, const read_request& request) {
   if (is_hidden_key(request.key))
     return std::nullopt;
   value key;
   auto id = blob_id(request.key, key);
   if (!id)
     return fail(id.error());
-  if (request.pinned)
-    return try_read(state, *id, key, request);
-  return undisturbed([&] { return try_read(state, *id, key, request); });
-}
-
-// -- old layouts --------------------------------------------------------------
-
-expected<std::optional<file_id>> find_old(const store_state& state,
-                                          const uuid& id) {
-  for (auto role :
-       {file_role::v1_value, file_role::v1_binary, file_role::v2_value}) {
-    file_id result{role, id};
-    auto there = path_exists(*state.ops, state.path(result.relative()));
-    if (!there)
-      return fail(there.error());
-    if (*there)
-      return result;
-  }
-  return std::nullopt;
-}
-
-error needs_migration(const file_id& file) {
-  return {errc::unsupported,
-          file.relative()
-            + " is a value in an old layout of konserve's: open the store with "
-              "migrate=yes"};
-}
-
-expected<void> check_not_old(const store_state& state, const uuid& id) {
-  auto old = find_old(state, id);
+  auto result = read_as_it_is(state, request, *id, key);
+  if (result || result.error() != errc::unsupported || !state.config.migrate)
+    return result;
+  auto old = find_old(state, *id);
   if (!old)
     return fail(old.error());
-  if (*old)
-    return fail(needs_migration(**old));
-  return {};
+  if (*old) {
+    relocation x{**old, key};
+    lock_and_move_all(state, {&x, 1});
+    if (!x.outcome)
+      return fail(x.outcome.error());
+  }
+  return read_as_it_is(state, request, *id, key);
 }
 
 } // namespace larder::detail::ksv

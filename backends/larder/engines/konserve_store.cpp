@@ -84,6 +84,14 @@ expected<std::unique_ptr<backend>> create_store(store_config config,
 
 expected<std::unique_ptr<backend>> open_store(store_config config,
                                               ops_ptr ops) {
+  return open_state(std::move(config), std::move(ops))
+    .map([](std::shared_ptr<store_state>&& x) {
+      return make_backend(std::move(x));
+    });
+}
+
+expected<std::shared_ptr<store_state>> open_state(store_config config,
+                                                  ops_ptr ops) {
   auto lock = store_lock::acquire(ops, config.dir, false);
   if (!lock)
     return fail(lock.error());
@@ -91,8 +99,8 @@ expected<std::unique_ptr<backend>> open_store(store_config config,
                       : identity_of(lock->directory());
   if (!id)
     return fail(id.error());
-  return make_backend(std::make_shared<store_state>(
-    std::move(config), std::move(ops), std::move(*lock), *id));
+  return std::make_shared<store_state>(std::move(config), std::move(ops),
+                                       std::move(*lock), *id);
 }
 
 expected<bool> store_exists(const std::string& dir, file_ops& ops) {

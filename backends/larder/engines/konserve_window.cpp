@@ -53,12 +53,14 @@ private:
 
 expected<file_window> scan(file_ops& ops, const std::string& dir,
                            const std::optional<file_id>& after, size_t limit,
-                           scan_counts& counts) {
+                           scan_counts& counts, bool only_old) {
   smallest found{after, limit};
   auto has_metadata = false;
   auto add = [&](file_role role, const uuid& id) {
     if (is_old(role))
       ++counts.old;
+    else if (only_old)
+      return;
     found.add({role, id});
   };
   auto err = ops.list(dir, [&](std::string_view name, file_kind kind) {

@@ -17,12 +17,13 @@
 
 namespace larder::detail::ksv {
 
-/// What a directory entry is, by its name.
+/// What a directory entry is, by its name. Of the files of one key, the newer
+/// layout comes first.
 enum class file_role : uint8_t {
   blob,      ///< "UUID.ksv"
+  v2_value,  ///< "meta/UUID": metadata of konserve 0.5, its value in "data"
   v1_value,  ///< "UUID": a value of konserve before 0.5
   v1_binary, ///< "B_UUID": a binary of konserve before 0.5
-  v2_value,  ///< "meta/UUID": metadata of konserve 0.5, its value in "data"
   ours,      ///< "UUID.ksv.HEX.new": being written by larder
   helper,    ///< ".new", ".backup", ".cas" and ".dirty" files of konserve
   folder,    ///< "meta" and "data": the directories of konserve 0.5
@@ -43,7 +44,13 @@ struct file_id {
   /// The path in the store's directory.
   std::string relative() const;
 
-  friend auto operator<=>(const file_id&, const file_id&) = default;
+  friend bool operator==(const file_id&, const file_id&) = default;
+
+  /// The files of one key stand together, its blob first.
+  friend auto operator<=>(const file_id& x, const file_id& y) {
+    auto result = x.id <=> y.id;
+    return result != 0 ? result : x.role <=> y.role;
+  }
 };
 
 /// An entry of the store's own directory.

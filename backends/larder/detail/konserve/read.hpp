@@ -12,8 +12,9 @@
 
 namespace larder::detail::ksv {
 
-/// Reads (a part of) the blob of a key. Changes nothing.
-read_outcome read_key(const store_state& state, const read_request& request);
+/// Reads (a part of) the blob of a key. Changes nothing, but for a value in an
+/// old layout, which becomes a blob if the store was opened for that.
+read_outcome read_key(store_state& state, const read_request& request);
 
 /// Calls `f` again as long as it was disturbed by a writer, a bounded number of
 /// times.
@@ -26,18 +27,5 @@ auto undisturbed(F f) {
       return result;
   }
 }
-
-// -- old layouts --------------------------------------------------------------
-
-/// Returns the file of an old layout that has the value of a key, if any.
-expected<std::optional<file_id>> find_old(const store_state& state,
-                                          const uuid& id);
-
-/// Why such a file cannot be used as it is.
-error needs_migration(const file_id& file);
-
-/// Checks that a key without blob has no value in an old layout either.
-/// @returns `needs_migration` or `io_error`
-expected<void> check_not_old(const store_state& state, const uuid& id);
 
 } // namespace larder::detail::ksv

@@ -24,6 +24,7 @@ struct store_config {
   std::string dir;            ///< absolute
   bool sync = true;           ///< answer only when durable
   bool make_fences = false;   ///< conditional changes make `.cas` files
+  bool migrate = false;       ///< values in old layouts become blobs
   bool clear_binaries = true; ///< binaries are taken, though never encrypted
   std::optional<uuid> id;     ///< instead of one made from the place
   sealer crypt;
@@ -59,6 +60,7 @@ struct store_state {
 
   window_cache windows;
   std::atomic<uint64_t> stages{0};
+  std::atomic<uint64_t> migrated{0};
 };
 
 } // namespace larder::detail::ksv

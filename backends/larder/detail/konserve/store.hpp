@@ -26,6 +26,15 @@ expected<std::unique_ptr<backend>> create_store(store_config config,
 expected<std::unique_ptr<backend>> open_store(store_config config,
                                               std::shared_ptr<file_ops> ops);
 
+/// Opens a store without making a backend of it.
+/// @returns as `open_store`
+expected<std::shared_ptr<store_state>>
+open_state(store_config config, std::shared_ptr<file_ops> ops);
+
+/// Reads a configuration from a URI.
+/// @returns `invalid_argument`, `io_error` for a key that cannot be read
+expected<store_config> parse_config(uri x);
+
 /// Returns whether there is a directory.
 expected<bool> store_exists(const std::string& dir, file_ops& ops);
 

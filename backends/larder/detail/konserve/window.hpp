@@ -38,9 +38,10 @@ struct scan_counts {
 /// @param dir the directory
 /// @param after only files behind this one
 /// @param limit greatest number of files
+/// @param only_old only files of old layouts
 expected<file_window> scan(file_ops& ops, const std::string& dir,
                            const std::optional<file_id>& after, size_t limit,
-                           scan_counts& counts);
+                           scan_counts& counts, bool only_old = false);
 
 /// The windows of the latest listings. Thread-safe.
 class window_cache {
