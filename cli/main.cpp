@@ -22,6 +22,7 @@ std::vector<command> all_commands() {
   add(log_commands());
   add(listing_commands());
   add(sweeping_commands());
+  add(migration_commands());
   add(import_commands());
   add(export_commands());
   add(backup_commands());

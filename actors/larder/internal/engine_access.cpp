@@ -323,7 +323,8 @@ std::optional<key_entry> describe_entry(store_context& ctx,
   } else {
     // Not a name that larder gives out: shown as it is, never hidden.
     result.key = value{to_bytes(item.key)};
-    result.damage = to_string(key.error());
+    if (result.damage.empty())
+      result.damage = to_string(key.error());
   }
   return result;
 }

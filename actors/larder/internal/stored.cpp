@@ -20,7 +20,7 @@ stored_entry describe(const list_entry& item) {
   if (!key) {
     // Not a name that larder gives out: shown as it is, never hidden.
     result.key = value{to_bytes(item.key)};
-    result.damage = std::move(key.error());
+    result.damage = item.blob ? std::move(key.error()) : item.blob.error();
     return result;
   }
   result.key = std::move(*key);

@@ -82,6 +82,8 @@ expected<konserve::migration_counts> konserve::migrate(
   if (where.scheme != "konserve")
     return fail(errc::invalid_argument,
                 "only konserve stores are migrated, not " + where.scheme + ":");
+  for (auto name : {"serializer", "compressor"})
+    where.take(name);
   auto config = parse_config(std::move(where));
   if (!config)
     return fail(config.error());

@@ -33,7 +33,8 @@ struct migration_counts {
 /// Moves every value in an old layout, a number at a time, while the store may
 /// be in use by other larder processes. It can be killed at any moment and
 /// begun again.
-/// @param where the URI of a konserve store
+/// @param where the URI of a konserve store; what it says of serializer and
+///        compressor does not matter: what moves is Fressian as before
 /// @param progress is told after each step; false ends the migration
 /// @returns `invalid_argument` for URIs of other engines, and the errors of
 ///          opening and listing
