@@ -325,3 +325,17 @@ TEST_CASE("a binary is either chunked or plain, and sealed in chunks only",
   CHECK(refused(binary | plain | header::flag_chunked, 0));
   CHECK(refused(binary | plain, 64));
 }
+
+TEST_CASE("a stream fails if the time of its end takes other bytes") {
+  auto ch = make_chain({"fressian", "none", "none"});
+  auto meta = meta_of(kw("k"));
+  meta.last_write = 1'700'000'000'000;
+  chunk_encoder enc{ch, encoded(kw("k")), meta};
+  bytes out;
+  REQUIRE(enc.finish(out));
+  CHECK(enc.prefix(1'700'000'100'000));
+  // From 2^41 ms on, which is in 2039, Fressian needs a byte more.
+  auto late = enc.prefix(int64_t{1} << 41);
+  REQUIRE(!late);
+  CHECK(late.error() == errc::conflict);
+}
