@@ -105,7 +105,7 @@ TEST_CASE("options of konserve stores are checked, and keys never shown") {
 
 TEST_CASE("what is put into a konserve store is found again") {
   temp_dir dir;
-  for (std::string serializer : {"cbor", "edn"})
+  for (std::string serializer : {"fressian", "cbor", "edn"})
     for (std::string compressor : {"none", "lz4", "zstd"}) {
       CAPTURE(serializer, compressor);
       auto store = konserve_store::open(dir / (serializer + compressor), {},

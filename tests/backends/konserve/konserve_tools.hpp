@@ -242,6 +242,14 @@ inline void write_file(const std::string& path, bytes_view content) {
   REQUIRE(out.flush());
 }
 
+/// Replaces the content of a file by as many bytes, in place: much faster where
+/// the file system makes files durable that are cut and written anew.
+inline void overwrite_file(const std::string& path, bytes_view content) {
+  std::fstream out{path, std::ios::binary | std::ios::in | std::ios::out};
+  out << as_chars(content);
+  REQUIRE(out.flush());
+}
+
 /// The names in a directory.
 inline std::set<std::string> names_in(const std::filesystem::path& dir) {
   std::set<std::string> result;

@@ -106,7 +106,7 @@ std::vector<value> tail_of(konserve_store& store) {
 } // namespace
 
 TEST_CASE("a log is written as konserve links it") {
-  for (std::string serializer : {"cbor", "edn"}) {
+  for (std::string serializer : {"fressian", "cbor", "edn"}) {
     temp_dir dir;
     auto store = konserve_store::open(dir.path(), {}, serializer);
     log_form log;
