@@ -5,6 +5,7 @@
 
 #include "backends/child_process.hpp"
 #include "lmdb_tools.hpp"
+#include "sanitizers.hpp"
 
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -155,7 +156,8 @@ TEST_CASE("a staged blob of 128 MiB is written and read in bounded memory") {
     REQUIRE(wrong == 0);
     most = std::max(most, anonymous_bytes());
   }
-  CHECK(most - before < size / 4);
+  if (larder::test::memory_is_telling)
+    CHECK(most - before < size / 4);
 }
 
 TEST_CASE("a full medium is told as such, and writing goes on when there is "

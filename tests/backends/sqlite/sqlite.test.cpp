@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "backends/sqlite/sqlite_tools.hpp"
+#include "sanitizers.hpp"
 
 #include <sys/resource.h>
 
@@ -298,7 +299,8 @@ TEST_CASE("a staged blob of SQLite needs little memory and is read anywhere") {
   REQUIRE(commit_one(*store, x));
   struct rusage after {};
   ::getrusage(RUSAGE_SELF, &after);
-  CHECK(after.ru_maxrss - before.ru_maxrss < 40 * 1024); // KiB
+  if (larder::test::memory_is_telling)
+    CHECK(after.ru_maxrss - before.ru_maxrss < 40 * 1024); // KiB
   x.content = {};
   for (uint64_t offset :
        {uint64_t{0}, uint64_t{65'535}, size / 3, size - 500}) {
