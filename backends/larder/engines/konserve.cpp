@@ -101,6 +101,7 @@ public:
       {"syncs-total", state_->ops->syncs()},
       {"foreign-files", counts.foreign},
       {"old-files", counts.old},
+      {"orphan-nodes", state_->orphans.load(std::memory_order_relaxed)},
       {"migrated-total", state_->migrated.load(std::memory_order_relaxed)}};
     struct statvfs medium {};
     if (::statvfs(state_->config.dir.c_str(), &medium) == 0)

@@ -2,12 +2,14 @@
 // see the file LICENSE.
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/detail/file/identity.hpp"
 #include "larder/detail/konserve/keys.hpp"
 #include "larder/detail/konserve/list.hpp"
 #include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/read.hpp"
 #include "larder/detail/konserve/show.hpp"
 #include "larder/key.hpp"
+#include "larder/konserve/hasch.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
@@ -120,8 +122,11 @@ private:
       return std::nullopt;
     auto& x = **blob;
     auto key = true_key(x.meta.key, id, x.layout.serializer_id);
-    if (!key && x.is_log())
+    if (!key && x.is_log()) {
+      if (is_orphan(x))
+        state_.orphans.fetch_add(1, std::memory_order_relaxed);
       return std::nullopt;
+    }
     if (!key)
       return fail(errc::corruption, blob_name(id)
                                       + " is not the file of its key "
@@ -136,6 +141,15 @@ private:
     if (!shown)
       return fail(shown.error());
     return list_entry{std::move(*encoded), std::move(**shown)};
+  }
+
+  /// Whether a node belongs to a log that is not there: konserve leaves all
+  /// when it erases a log, larder those it was killed before removing.
+  bool is_orphan(const stored_blob& node) const {
+    auto head = konserve::hasch_uuid(node.meta.key);
+    auto there = head ? path_exists(*state_.ops, state_.path(blob_name(*head)))
+                      : expected<bool>{true};
+    return there && !*there;
   }
 
   store_state& state_;
@@ -168,6 +182,8 @@ expected<list_page> list_files(store_state& state,
     return fail(window.error());
   auto& files = (*window)->files;
   auto i = after ? std::ranges::upper_bound(files, *after) : files.begin();
+  if (!after && request.prefix.empty())
+    state.orphans = 0;
   lister list{state, request};
   auto rest = std::max(request.limit, min_examined);
   auto before = after;

@@ -299,3 +299,25 @@ TEST_CASE("nodes that a killed truncation has left are removed later") {
   CHECK(names_in(dir.path()).size() == 3);
   CHECK(store.get(kw("log")).content == log.to_value());
 }
+
+TEST_CASE("nodes of a log that is gone are counted, not listed") {
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path());
+  log_form log;
+  log.entries = {1, 2, 3};
+  REQUIRE(log.put(store));
+  auto orphans = [&] {
+    store.keys();
+    auto figures = store.engine().figures();
+    auto found
+      = std::ranges::find(figures, "orphan-nodes", &engine_figure::name);
+    REQUIRE(found != figures.end());
+    return found->amount;
+  };
+  CHECK(orphans() == 0);
+  std::filesystem::remove(dir / file_of(kw("log"))); // as konserve erases it
+  CHECK(orphans() == 3);
+  CHECK(store.keys().empty());
+  REQUIRE(log.put(store));
+  CHECK(orphans() == 0);
+}

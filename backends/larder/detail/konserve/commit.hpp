@@ -65,7 +65,7 @@ private:
     }
   };
 
-  // -- phases, in this order --------------------------------------------------
+  // -- phases, in this order; the last three in konserve_commit_publish.cpp ---
 
   void prepare(step& x);
   void lock();

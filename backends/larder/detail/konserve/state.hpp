@@ -60,6 +60,8 @@ struct store_state {
 
   window_cache windows;
   std::atomic<uint64_t> stages{0};
+  /// Nodes of logs that are gone, as far as the latest listing has come.
+  std::atomic<uint64_t> orphans{0};
   std::atomic<uint64_t> migrated{0};
 };
 
