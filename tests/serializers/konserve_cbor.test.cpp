@@ -3,7 +3,7 @@
 
 // Both dialects of CBOR against what konserve itself has written.
 
-#include "serializers/konserve_fixtures.hpp"
+#include "serializers/konserve_samples.hpp"
 
 #include "larder/codec.hpp"
 #include "larder/konserve/cipher.hpp"
@@ -33,7 +33,7 @@ value decoded(const konserve_blob& blob, bytes_view segment) {
   if (blob.encryptor != 0) {
     static const auto with = konserve::cipher::aes_cbc("s3cr3t").value();
     CHECK(blob.encryptor == with.id());
-    auto which = segment.data() == blob.meta.data()
+    auto which = segment.data() == blob.metadata.data()
                    ? konserve::segment::metadata
                    : konserve::segment::value;
     decrypted = with.open(blob.name, which, segment).value();
@@ -48,6 +48,29 @@ value decoded(const konserve_blob& blob, bytes_view segment) {
   INFO(blob.name << ": " << (res ? "" : to_string(res.error())));
   REQUIRE(res);
   return *res;
+}
+
+/// Turns lists into vectors, at any depth: CBOR of konserve's does not tell
+/// them apart.
+value without_lists(const value& x) {
+  std::vector<value> items;
+  switch (x.type()) {
+    case value::kind::list:
+    case value::kind::vector:
+    case value::kind::set:
+      for (auto& item : x.items())
+        items.push_back(without_lists(item));
+      return x.is(value::kind::set) ? value::set(std::move(items))
+                                    : value::vector(std::move(items));
+    case value::kind::map: {
+      std::vector<value::entry> entries;
+      for (auto& [key, val] : x.entries())
+        entries.emplace_back(without_lists(key), without_lists(val));
+      return value::map(std::move(entries));
+    }
+    default:
+      return x;
+  }
 }
 
 /// What a store must hold beside the values in the list of values, by key.
@@ -110,14 +133,14 @@ void check_log(const std::vector<value>& parts) {
 void check_store(std::string_view store,
                  std::function<value(const value&)> stored) {
   INFO(store);
-  auto expected_values = konserve_values();
+  auto samples = konserve_samples_by_name();
   auto blobs = konserve_blobs(store);
   CHECK(blobs.size() == blobs_per_store);
   std::vector<value> log;
   size_t listed = 0;
   for (auto& blob : blobs) {
     INFO(blob.name);
-    auto meta = decoded(blob, blob.meta);
+    auto meta = decoded(blob, blob.metadata);
     INFO(to_edn(meta));
     REQUIRE(meta.is(value::kind::map));
     auto key = meta.find(kw("key"));
@@ -141,24 +164,24 @@ void check_store(std::string_view store,
     } else {
       CHECK(*type == kw("edn"));
       auto x = decoded(blob, blob.content);
-      auto found = expected_values.find(blob.name);
-      if (found == expected_values.end()) {
+      auto found = samples.find(blob.name);
+      if (found == samples.end()) {
         CHECK(x == other_content(*key));
       } else {
         ++listed;
-        CHECK(*key == found->second.first);
-        CHECK(x == stored(found->second.second));
+        CHECK(*key == without_lists(found->second.key));
+        CHECK(x == stored(without_lists(found->second.content)));
       }
     }
   }
   check_log(log);
-  CHECK(listed == expected_values.size());
+  CHECK(listed == samples.size());
 }
 
 } // namespace
 
 TEST_CASE("cbor decodes all that konserve's BoringSerializer has written") {
-  if (!have_konserve_fixtures())
+  if (!have_konserve_samples())
     return;
   auto same = [](const value& x) { return x; };
   check_store("BoringSerializer-none-none", same);
@@ -168,7 +191,7 @@ TEST_CASE("cbor decodes all that konserve's BoringSerializer has written") {
 }
 
 TEST_CASE("clj-cbor decodes all that konserve's CBORSerializer has written") {
-  if (!have_konserve_fixtures())
+  if (!have_konserve_samples())
     return;
   check_store("CBORSerializer-none-none", [](const value& x) {
     if (x == U'x')
@@ -180,13 +203,13 @@ TEST_CASE("clj-cbor decodes all that konserve's CBORSerializer has written") {
 }
 
 TEST_CASE("cbor encodes what konserve's archival profile wrote to its bytes") {
-  if (!have_konserve_fixtures())
+  if (!have_konserve_samples())
     return;
   auto cbor = registry().find_serializer("cbor").value();
   size_t same = 0;
   std::vector<value> others;
   for (auto& blob : konserve_blobs("BoringSerializer-archival-none-none")) {
-    auto meta = decoded(blob, blob.meta);
+    auto meta = decoded(blob, blob.metadata);
     if (*meta.find(kw("type")) == kw("binary"))
       continue;
     auto x = decoded(blob, blob.content);

@@ -1,7 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-#include "serializers/konserve_fixtures.hpp"
+#include "serializers/konserve_samples.hpp"
 
 #include "larder/konserve/cipher.hpp"
 
@@ -9,8 +9,7 @@
 
 using namespace larder;
 using namespace larder::konserve;
-using larder::test::have_konserve_fixtures;
-using larder::test::konserve_blobs;
+using namespace larder::test;
 
 namespace {
 
@@ -70,7 +69,7 @@ TEST_CASE("konserve's aes decrypts what konserve has encrypted") {
 }
 
 TEST_CASE("konserve's aes decrypts every blob of a store of konserve's") {
-  if (!have_konserve_fixtures())
+  if (!have_konserve_samples())
     return;
   std::map<std::string, bytes> plain;
   for (auto& blob : konserve_blobs("FressianSerializer-none-none"))
@@ -82,7 +81,7 @@ TEST_CASE("konserve's aes decrypts every blob of a store of konserve's") {
   for (auto& blob : blobs) {
     INFO(blob.name);
     CHECK(blob.encryptor == 1);
-    auto meta = with.open(blob.name, segment::metadata, blob.meta);
+    auto meta = with.open(blob.name, segment::metadata, blob.metadata);
     REQUIRE(meta);
     CHECK(to_hex(bytes_view{*meta}.first(1)) == "c0"); // a map
     if (as_chars(*meta).find("binary") != std::string_view::npos)

@@ -26,43 +26,37 @@ const serializer& fressian() {
   return *codecs().find_serializer("fressian").value();
 }
 
-/// Segments of a blob of layout 1, decompressed.
-struct segments {
-  bytes metadata;
-  bytes content;
-};
-
-segments read_segments(const std::filesystem::path& path) {
-  constexpr size_t header_size = 20;
-  auto blob = read_sample(path);
-  REQUIRE(blob.size() >= header_size);
-  REQUIRE(blob[1] == std::byte{1});
-  REQUIRE(blob[3] == std::byte{0});
-  auto compressor
-    = codecs().find_compressor(std::to_integer<uint8_t>(blob[2])).value();
-  auto rest = bytes_view{blob}.subspan(header_size);
-  auto size = load_big_endian<uint32_t>(blob.data() + 4);
-  auto unpack = [&](bytes_view in) {
-    auto result = compressor ? compressor->decompress(in, size_t{1} << 20)
-                             : expected<bytes>{to_bytes(in)};
-    REQUIRE(result);
-    return *result;
-  };
-  segments result{unpack(rest.first(size)), {}};
-  auto meta = fressian().decode(result.metadata, {});
-  REQUIRE(meta);
-  auto is_binary = *meta->find(value::keyword("type"))
-                   == value::keyword("binary");
-  result.content = is_binary ? to_bytes(rest.subspan(size))
-                             : unpack(rest.subspan(size));
-  return result;
-}
-
 value decoded(bytes_view in) {
   auto result = fressian().decode(in, {});
   INFO((result ? "" : to_string(result.error())));
   REQUIRE(result);
   return *result;
+}
+
+/// Turns the segments of a blob into what the serializer has written.
+konserve_blob unpacked(konserve_blob x) {
+  REQUIRE(x.serializer == fressian().id());
+  REQUIRE(x.encryptor == 0);
+  auto comp = codecs().find_compressor(x.compressor).value();
+  if (comp == nullptr)
+    return x;
+  auto unpack = [&](bytes& segment) {
+    auto result = comp->decompress(segment, size_t{1} << 20);
+    REQUIRE(result);
+    segment = std::move(*result);
+  };
+  unpack(x.metadata);
+  auto meta = decoded(x.metadata);
+  if (*meta.find(value::keyword("type")) != value::keyword("binary"))
+    unpack(x.content);
+  return x;
+}
+
+std::vector<konserve_blob> unpacked_blobs(std::string_view store) {
+  std::vector<konserve_blob> result;
+  for (auto& x : konserve_blobs(store))
+    result.push_back(unpacked(std::move(x)));
+  return result;
 }
 
 bytes encoded(const value& x) {
@@ -92,23 +86,12 @@ bool has_order_of_clojure(const value& x) {
   }
 }
 
-std::vector<std::filesystem::path> files_of(std::string_view store) {
-  std::vector<std::filesystem::path> result;
-  for (auto& entry :
-       std::filesystem::directory_iterator{konserve_samples() / store})
-    if (entry.path().extension() == ".ksv")
-      result.push_back(entry.path());
-  return result;
-}
-
 } // namespace
 
 TEST_CASE("fressian reads every file of konserve's stores") {
   if (!have_konserve_samples())
     return;
-  std::map<std::string, konserve_sample> samples;
-  for (auto& x : read_konserve_samples())
-    samples.emplace(x.file_name, x);
+  auto samples = konserve_samples_by_name();
   auto field = [](const value& meta, std::string_view name) {
     auto ptr = meta.find(value::keyword(name));
     REQUIRE(ptr != nullptr);
@@ -117,25 +100,24 @@ TEST_CASE("fressian reads every file of konserve's stores") {
   for (auto store :
        {"FressianSerializer-none-none", "FressianSerializer-lz4-none"}) {
     size_t compared = 0;
-    auto files = files_of(store);
-    CHECK(files.size() == 55);
-    for (auto& path : files) {
-      INFO(path);
-      auto [metadata, content] = read_segments(path);
-      auto meta = decoded(metadata);
+    auto blobs = unpacked_blobs(store);
+    CHECK(blobs.size() == 55);
+    for (auto& blob : blobs) {
+      INFO(blob.name);
+      auto& content = blob.content;
+      auto meta = decoded(blob.metadata);
       auto type = field(meta, "type");
       CHECK(field(meta, "last-write").is(value::kind::instant));
       if (type != value::keyword("append-log"))
-        CHECK(konserve::file_name(field(meta, "key"))
-              == path.filename().string());
+        CHECK(konserve::file_name(field(meta, "key")) == blob.name);
       CHECK(decoded(encoded(meta)) == meta);
-      CHECK(encoded(meta).size() == metadata.size());
+      CHECK(encoded(meta).size() == blob.metadata.size());
       if (type == value::keyword("binary"))
         continue;
       auto x = decoded(content);
       auto again = encoded(x);
       CHECK(decoded(again) == x);
-      if (auto pos = samples.find(path.filename()); pos != samples.end()) {
+      if (auto pos = samples.find(blob.name); pos != samples.end()) {
         CHECK(field(meta, "key") == pos->second.key);
         // What Java writes of -0.0 is 0.0.
         if (pos->second.content == value{-0.0})
@@ -157,14 +139,13 @@ TEST_CASE("fressian reads every file of konserve's stores") {
 TEST_CASE("fressian reads what konserve's conditional writes left") {
   if (!have_konserve_samples())
     return;
-  auto files = files_of("pr171-conditional-write");
-  CHECK(files.size() == 2);
-  for (auto& path : files) {
-    INFO(path);
-    auto [metadata, content] = read_segments(path);
-    auto meta = decoded(metadata);
+  auto blobs = unpacked_blobs("pr171-conditional-write");
+  CHECK(blobs.size() == 2);
+  for (auto& blob : blobs) {
+    INFO(blob.name);
+    auto meta = decoded(blob.metadata);
     CHECK(meta.find(value::keyword("revision"))->is(value::kind::string));
-    CHECK(encoded(decoded(content)) == content);
+    CHECK(encoded(decoded(blob.content)) == blob.content);
   }
 }
 
@@ -192,10 +173,9 @@ TEST_CASE("fressian reads and writes what konserve 0.4 wrote") {
 TEST_CASE("fressian survives any change of a byte in konserve's files") {
   if (!have_konserve_samples())
     return;
-  for (auto& path : files_of("FressianSerializer-none-none")) {
-    INFO(path);
-    auto [metadata, content] = read_segments(path);
-    for (auto* original : {&metadata, &content}) {
+  for (auto& blob : konserve_blobs("FressianSerializer-none-none")) {
+    INFO(blob.name);
+    for (auto* original : {&blob.metadata, &blob.content}) {
       if (original->size() > 3000)
         continue; // a long string and binaries, which teach nothing
       for (size_t n = 0; n < original->size(); ++n)

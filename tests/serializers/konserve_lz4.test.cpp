@@ -1,7 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-#include "serializers/konserve_fixtures.hpp"
+#include "serializers/konserve_samples.hpp"
 
 #include "larder/codec.hpp"
 #include "larder/konserve/cipher.hpp"
@@ -101,7 +101,7 @@ TEST_CASE("only a whole LZ4 frame without mark gets one") {
 }
 
 TEST_CASE("LZ4 frames of konserve hold the exact bytes of its serializer") {
-  if (!have_konserve_fixtures())
+  if (!have_konserve_samples())
     return;
   std::map<std::string, bytes> plain;
   for (auto& blob : konserve_blobs("FressianSerializer-none-none"))
@@ -109,7 +109,7 @@ TEST_CASE("LZ4 frames of konserve hold the exact bytes of its serializer") {
   size_t same = 0;
   for (auto& blob : konserve_blobs("FressianSerializer-lz4-none")) {
     INFO(blob.name);
-    auto meta = read(blob.meta);
+    auto meta = read(blob.metadata);
     REQUIRE(meta);
     auto is = [&](std::string_view type) {
       return as_chars(*meta).find(type) != std::string_view::npos;
