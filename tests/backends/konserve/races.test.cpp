@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "backends/konserve/konserve_tools.hpp"
+#include "backends/watched_ops.hpp"
 
 #include <fcntl.h>
 
@@ -109,7 +110,10 @@ TEST_CASE("processes lose no update of a konserve store") {
 
 TEST_CASE("a writer waits for the fence that a konserve process holds") {
   temp_dir dir;
-  auto store = konserve_store::open(dir.path());
+  auto ops = std::make_shared<watched_ops>();
+  detail::ksv::store_config config;
+  config.dir = dir.path();
+  konserve_store store{*detail::ksv::open_store(std::move(config), ops)};
   store.must_put(counter, 0);
   auto fence = dir / (file_of(counter) + ".cas");
   write_file(fence, {});
@@ -131,7 +135,13 @@ TEST_CASE("a writer waits for the fence that a konserve process holds") {
     ::_exit(0); // gives up the lock
   }};
   REQUIRE(holder.next());
-  auto was_done = [&] { return std::filesystem::exists(dir / "done"); };
+  std::atomic<bool> asked{false};
+  std::atomic<bool> over{false};
+  ops->hook([&](watched_ops::call what, const std::string& path) {
+    if (what == watched_ops::call::lock && path == fence)
+      asked = true;
+    return 0;
+  });
   auto blob = store.encode(store.meta_of(counter), 1);
   auto erases = GENERATE(false, true);
   CAPTURE(erases);
@@ -142,8 +152,12 @@ TEST_CASE("a writer waits for the fence that a konserve process holds") {
       outcome = store.commit(counter, std::monostate{});
     else
       outcome = store.commit(counter, blob);
-    waited = was_done();
+    waited = std::filesystem::exists(dir / "done");
+    over = true;
   }};
+  while (!asked && !over)
+    std::this_thread::yield();
+  CHECK(asked);
   auto let_go = ::write(go[1], "!", 1);
   writer.join();
   CHECK(let_go == 1);
