@@ -70,20 +70,37 @@ expected<void> read_metadata(const store_state& state, stored_blob& x) {
 
 } // namespace
 
+expected<bool> open_regular(file_ops& ops, const std::string& path,
+                            file_handle& file, struct stat& status) {
+  auto err = file.open(ops, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (err == -ENOENT)
+    return false;
+  if (err != 0 && err != -ELOOP)
+    return fail(io_failure("open", path, err));
+  if (err == 0) {
+    auto found = file.status();
+    if (!found)
+      return fail(found.error());
+    status = *found;
+  }
+  if (err != 0 || !S_ISREG(status.st_mode))
+    return fail(errc::io_error, path
+                                  + " has the name of a value's file, but is "
+                                    "no regular file: move it away");
+  return true;
+}
+
 expected<std::optional<stored_blob>> open_blob(const store_state& state,
                                                const uuid& id) {
   stored_blob result;
   result.id = id;
   auto name = blob_name(id);
-  auto err = result.file.open(*state.ops, state.path(name), O_RDONLY);
-  if (err == -ENOENT)
+  auto there
+    = open_regular(*state.ops, state.path(name), result.file, result.status);
+  if (!there)
+    return fail(there.error());
+  if (!*there)
     return std::nullopt;
-  if (err != 0)
-    return fail(io_failure("open", state.path(name), err));
-  auto status = result.file.status();
-  if (!status)
-    return fail(status.error());
-  result.status = *status;
   if (auto ok = read_metadata(state, result); !ok)
     return fail(ok.error().with_context(name));
   return result;

@@ -1,7 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-#include "larder/detail/file/identity.hpp"
+#include "larder/detail/file/handle.hpp"
 #include "larder/detail/file/stage.hpp"
 #include "larder/detail/konserve/blob.hpp"
 #include "larder/detail/konserve/incoming.hpp"
@@ -9,8 +9,6 @@
 #include "larder/detail/konserve/revision.hpp"
 #include "larder/konserve/hasch.hpp"
 #include "larder/text.hpp"
-
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,13 +51,10 @@ struct old_value {
 
 expected<void> open_file(const store_state& state, const std::string& path,
                          file_handle& file, struct stat& status) {
-  if (auto err = file.open(*state.ops, path, O_RDONLY | O_NOFOLLOW); err != 0)
-    return fail(io_failure("open", path, err));
-  auto info = file.status();
-  if (!info)
-    return fail(info.error());
-  status = *info;
-  return {};
+  auto there = open_regular(*state.ops, path, file, status);
+  if (there && !*there)
+    return fail(io_failure("open", path, -ENOENT));
+  return there.map([](bool) {});
 }
 
 /// Reads a file and decodes the value in it.
@@ -349,10 +344,12 @@ expected<std::optional<file_id>> find_old(const store_state& state,
                                           const uuid& id) {
   for (auto role : all_old_roles) {
     file_id result{role, id};
-    auto there = path_exists(*state.ops, state.path(result.relative()));
-    if (!there)
-      return fail(there.error());
-    if (*there)
+    auto path = state.path(result.relative());
+    struct stat info {};
+    auto err = state.ops->stat(path, info);
+    if (err != 0 && err != -ENOENT && err != -ENOTDIR)
+      return fail(io_failure("look at", path, err));
+    if (err == 0 && S_ISREG(info.st_mode))
       return result;
   }
   return std::nullopt;

@@ -60,6 +60,13 @@ struct stored_blob {
   expected<bool> changed() const;
 };
 
+/// Opens a file for reading, but nothing else that may have its name: whoever
+/// opens a FIFO waits for its writer, and links lead out of the directory.
+/// @returns whether there is such a file; `io_error` for anything but a regular
+///          file, too
+expected<bool> open_regular(file_ops& ops, const std::string& path,
+                            file_handle& file, struct stat& status);
+
 /// Opens the blob with this id and reads its metadata.
 /// @returns nothing if there is no such file; `corruption` and what the codecs
 ///          and the encryption answer for one that cannot be read

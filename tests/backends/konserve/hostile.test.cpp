@@ -1,0 +1,63 @@
+// This file is part of larder. Distributed under the BSD 3-clause licence;
+// see the file LICENSE.
+
+/// Directories that others have made to surprise.
+
+#include "backends/konserve/old_layouts.hpp"
+
+#include <sys/stat.h>
+
+using namespace larder;
+using namespace larder::test;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What can have a name without being a regular file.
+enum class oddity { fifo, directory, link };
+
+void make_oddity(oddity what, const temp_dir& dir, const std::string& name) {
+  auto path = dir / name;
+  if (what == oddity::fifo)
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  else if (what == oddity::directory)
+    fs::create_directory(path);
+  else
+    fs::create_symlink("elsewhere", path);
+}
+
+} // namespace
+
+TEST_CASE("what has a value's name but is no file is neither read nor removed",
+          "[konserve]") {
+  auto what = GENERATE(oddity::fifo, oddity::directory, oddity::link);
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path());
+  auto key = kw("a");
+  store.must_put(key, 1);
+  fs::rename(dir / file_of(key), dir / "elsewhere");
+  make_oddity(what, dir, file_of(key));
+  auto found = store.read(key);
+  REQUIRE_FALSE(found);
+  CHECK(found.error() == errc::io_error);
+  CHECK(found.error().message().find("no regular file") != std::string::npos);
+  CHECK(code_of(store.put(key, 2)) == "io_error");
+  CHECK(code_of(store.erase(key)) == "io_error");
+  CHECK(store.list().empty());
+  CHECK(names_in(dir.path())
+        == std::set{file_of(key), std::string{"elsewhere"}});
+}
+
+TEST_CASE("what has an old value's name but is no file is not moved",
+          "[konserve]") {
+  auto what = GENERATE(oddity::fifo, oddity::directory);
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path(), {{"migrate", "yes"}});
+  auto key = kw("a");
+  make_oddity(what, dir, id_of(key));
+  CHECK_FALSE(*store.read(key));
+  CHECK(store.list().empty());
+  store.must_put(key, 1);
+  CHECK(store.get(key).content == value{1});
+}
