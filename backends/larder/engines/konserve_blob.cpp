@@ -18,8 +18,20 @@ namespace {
 /// How much to read at once in the hope that it covers the metadata.
 constexpr size_t metadata_guess = 4096;
 
+/// Checks the size of a segment before it is read into memory. Compression and
+/// encryption can make it somewhat larger than what is in it.
+expected<void> check_stored_size(uint64_t size, size_t max_decoded) {
+  constexpr uint64_t overhead = 4096;
+  if (size <= max_decoded + max_decoded / 8 + overhead)
+    return {};
+  return fail(errc::limit_exceeded,
+              "a segment of " + std::to_string(size)
+                + " bytes is too large for what decodes to at most "
+                + std::to_string(max_decoded));
+}
+
 /// Reads header and metadata as they are stored.
-expected<bytes> read_prefix(stored_blob& x) {
+expected<bytes> read_prefix(const store_state& state, stored_blob& x) {
   auto result = x.file.read(0, metadata_guess);
   if (!result)
     return result;
@@ -27,6 +39,10 @@ expected<bytes> read_prefix(stored_blob& x) {
   if (!layout)
     return fail(layout.error());
   x.layout = *layout;
+  auto& lim = state.blobs.config().limits;
+  if (auto ok = check_stored_size(layout->metadata_size, lim.max_metadata_size);
+      !ok)
+    return fail(ok.error());
   auto size = static_cast<size_t>(layout->value_offset());
   if (result->size() < size) {
     auto rest = x.file.read(result->size(), size - result->size());
@@ -41,7 +57,7 @@ expected<bytes> read_prefix(stored_blob& x) {
 }
 
 expected<void> read_metadata(const store_state& state, stored_blob& x) {
-  auto prefix = read_prefix(x);
+  auto prefix = read_prefix(state, x);
   if (!prefix)
     return fail(prefix.error());
   auto segment = bytes_view{*prefix}.subspan(x.layout.header_size);
@@ -133,6 +149,9 @@ expected<value> decode_segment(const store_state& state,
 // -- stored_blob --------------------------------------------------------------
 
 expected<bytes> stored_blob::clear_value(const store_state& state) const {
+  auto& lim = state.blobs.config().limits;
+  if (auto ok = check_stored_size(value_size(), lim.max_value_size); !ok)
+    return fail(ok.error().with_context(blob_name(id)));
   auto stored
     = file.read(layout.value_offset(), static_cast<size_t>(value_size()));
   if (!stored)

@@ -61,3 +61,26 @@ TEST_CASE("what has an old value's name but is no file is not moved",
   store.must_put(key, 1);
   CHECK(store.get(key).content == value{1});
 }
+
+TEST_CASE("sizes that headers claim are checked before memory is asked for",
+          "[konserve]") {
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path());
+  store.must_put(kw("good"), 1);
+  auto key = kw("huge");
+  auto path = dir / file_of(key);
+  SECTION("of metadata") {
+    bytes head(20);
+    head[0] = head[1] = std::byte{1};
+    store_big_endian(head.data() + 4, uint32_t{0xF0000000});
+    write_file(path, head);
+    fs::resize_file(path, uint64_t{0xF0000000} + 100);
+    CHECK(store.list().size() == 2);
+  }
+  SECTION("of values") {
+    store.must_put(key, 1);
+    fs::resize_file(path, uint64_t{1} << 40);
+  }
+  CHECK(code_of(store.find(key)) == "limit_exceeded");
+  CHECK(store.erase(key)->existed);
+}
