@@ -91,9 +91,7 @@ public:
     // What has a blob is not in an old layout any more.
     if (is_old(file.role) && before && before->id == file.id)
       return;
-    auto entry = undisturbed([&] { return describe(file.id); });
-    if (entry && !*entry && is_old(file.role))
-      entry = fail(why_old(file));
+    auto entry = undisturbed([&] { return describe(file); });
     if (!entry)
       page.entries.push_back(damaged(file, entry.error()));
     else if (*entry)
@@ -112,12 +110,28 @@ private:
             fail(std::move(problem))};
   }
 
+  /// @returns why a value in an old layout is still there, nothing if it is not
+  expected<std::optional<list_entry>> describe_old(const file_id& file) const {
+    auto old = find_old(state_, file.id);
+    if (!old)
+      return fail(old.error());
+    if (*old)
+      return fail(why_old(file));
+    auto blob = open_blob(state_, file.id);
+    if (!blob || *blob)
+      return fail(errc::conflict, "the value was moved while it was listed");
+    return std::nullopt;
+  }
+
   /// @returns nothing if there is no such file (any more), or it is no key's,
   ///          or not one of this listing
-  expected<std::optional<list_entry>> describe(const uuid& id) const {
+  expected<std::optional<list_entry>> describe(const file_id& file) const {
+    auto& id = file.id;
     auto blob = open_blob(state_, id);
     if (!blob)
       return fail(blob.error());
+    if (!*blob && is_old(file.role))
+      return describe_old(file);
     if (!*blob)
       return std::nullopt;
     auto& x = **blob;

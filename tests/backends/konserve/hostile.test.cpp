@@ -84,3 +84,19 @@ TEST_CASE("sizes that headers claim are checked before memory is asked for",
   CHECK(code_of(store.find(key)) == "limit_exceeded");
   CHECK(store.erase(key)->existed);
 }
+
+TEST_CASE("a listing with a prefix is not told of other keys that it moves",
+          "[konserve]") {
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path(), {{"migrate", "yes"}});
+  write_old(dir.path(), old_layout::v1, kw("x/a"), 1);
+  write_old(dir.path(), old_layout::v2, kw("y/a"), 2);
+  write_old(dir.path(), old_layout::v2_binary, kw("y/b"),
+            value{to_bytes("bytes")});
+  auto name = encoded(kw("x/a"));
+  auto found = store.list(blob_part::metadata, name);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].blob);
+  CHECK(found[0].key == name);
+  CHECK(store.list().size() == 3);
+}
