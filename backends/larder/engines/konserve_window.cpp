@@ -30,7 +30,7 @@ public:
   file_window finish() && {
     shrink();
     std::ranges::sort(found_);
-    return {0, std::move(found_), !dropped_};
+    return {0, after_, std::move(found_), !dropped_};
   }
 
 private:
@@ -92,8 +92,7 @@ window_cache::get(file_ops& ops, const std::string& dir, uint64_t number,
   {
     std::lock_guard guard{mutex_};
     auto i = std::ranges::find(windows_, number, &file_window::number);
-    if (after && i != windows_.end() && !(*i)->files.empty()
-        && *after < (*i)->files.back()) {
+    if (after && i != windows_.end() && (*i)->goes_on_behind(*after)) {
       windows_.splice(windows_.begin(), windows_, i);
       return windows_.front();
     }

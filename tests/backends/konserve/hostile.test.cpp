@@ -5,6 +5,8 @@
 
 #include "backends/konserve/old_layouts.hpp"
 
+#include "larder/detail/konserve/window.hpp"
+
 #include <sys/stat.h>
 
 using namespace larder;
@@ -99,4 +101,26 @@ TEST_CASE("a listing with a prefix is not told of other keys that it moves",
   CHECK(found[0].blob);
   CHECK(found[0].key == name);
   CHECK(store.list().size() == 3);
+}
+
+TEST_CASE("a cursor of another process does not skip keys", "[konserve]") {
+  namespace ksv = detail::ksv;
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path());
+  for (int i = 0; i < 9; ++i)
+    store.must_put(i, i);
+  detail::file_ops ops;
+  ksv::window_cache cache;
+  auto get = [&](uint64_t number, const std::optional<ksv::file_id>& after) {
+    return *cache.get(ops, dir.path(), number, after);
+  };
+  auto all = get(0, std::nullopt);
+  REQUIRE(all->files.size() == 9);
+  auto late = get(0, all->files[5]);
+  REQUIRE(late->files.size() == 3);
+  // The same number, given by one who listed more often.
+  auto early = get(late->number, all->files[1]);
+  CHECK(early->files.size() == 7);
+  CHECK(get(late->number, all->files[6]) == late);
+  CHECK(get(all->number, all->files[6]) == all);
 }

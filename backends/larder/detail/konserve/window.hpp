@@ -23,9 +23,15 @@ constexpr size_t window_size = 65536;
 /// What one scan of the directory has found: the first files with values behind
 /// a place, in order.
 struct file_window {
-  uint64_t number = 0; ///< unique in a cache
+  uint64_t number = 0;          ///< unique in a cache
+  std::optional<file_id> after; ///< the place
   std::vector<file_id> files;
   bool last = true; ///< there is nothing behind them
+
+  /// Whether all files behind `x` that are in no later window are here.
+  bool goes_on_behind(const file_id& x) const {
+    return (!after || *after <= x) && !files.empty() && x < files.back();
+  }
 };
 
 /// What a scan has seen on its way.
