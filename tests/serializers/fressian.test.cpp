@@ -450,6 +450,20 @@ TEST_CASE("fressian refuses what no writer makes") {
           "longer than the input");
 }
 
+TEST_CASE("fressian notices that a changed bit made a value shorter") {
+  auto check = [](const value& x, size_t at, uint8_t mask) {
+    INFO(to_edn(x));
+    auto changed = encoded(x);
+    changed[at] ^= std::byte{mask};
+    refused(to_hex(changed), "something follows the value at byte");
+  };
+  check("abc", 0, 0x01);                    // DD, of three bytes, to DC
+  check(bytes(3), 0, 0x02);                 // D3 to D1
+  check(4096, 0, 0x20);                     // 68, of two bytes, to 48
+  check(value::vector({1, 2, 3}), 7, 0x02); // a count of 3 to 1
+  check(value::set({1, 2, 3}), 1, 0x02);    // E7, of three items, to E5
+}
+
 TEST_CASE("fressian limits nesting, of collections and of everything else") {
   limits lim;
   for (std::string_view unit : {"e5", "c1e5", "ed", "cde5",

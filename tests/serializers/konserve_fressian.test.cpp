@@ -9,6 +9,7 @@
 #include "larder/konserve/hasch.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include <map>
 
@@ -167,6 +168,30 @@ TEST_CASE("fressian reads and writes what konserve 0.4 wrote") {
     CHECK(x.items()[0] == expected->items()[0]);
     CHECK(to_string(konserve::hasch_uuid(x.items()[0].items()[0]).value())
           == name);
+  }
+}
+
+TEST_CASE("fressian refuses what konserve leaves behind a value it shrinks in "
+          "place") {
+  if (!have_konserve_samples())
+    return;
+  std::vector<bytes> contents;
+  for (auto& blob : konserve_blobs("FressianSerializer-none-none"))
+    if (fressian().decode(blob.content, {}))
+      contents.push_back(std::move(blob.content));
+  std::ranges::sort(contents, {}, &bytes::size);
+  auto longest = bytes_view{contents.back()};
+  for (auto& content : contents) {
+    if (content.size() == longest.size())
+      break;
+    auto in_place = content;
+    append(in_place, longest.subspan(content.size()));
+    auto result = fressian().decode(in_place, {});
+    REQUIRE_FALSE(result);
+    CHECK(result.error() == errc::corruption);
+    CHECK(result.error().message()
+          == fmt::format("fressian: something follows the value at byte {}",
+                         content.size()));
   }
 }
 
