@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 namespace larder::detail::ksv {
 
@@ -29,11 +28,12 @@ expected<std::string> read_key_file(const std::string& path) {
   std::ifstream file{path, std::ios::binary};
   if (!file)
     return fail(errc::io_error, "cannot open the key file " + path);
-  std::string result;
-  for (std::istreambuf_iterator<char> i{file}, end;
-       i != end && result.size() <= max_key_file; ++i)
-    result += *i;
-  if (file.bad() || result.size() > max_key_file)
+  std::string result(max_key_file + 1, '\0');
+  file.read(result.data(), static_cast<std::streamsize>(result.size()));
+  if (file.bad()) // a directory, for example
+    return fail(errc::io_error, "cannot read the key file " + path);
+  result.resize(static_cast<size_t>(file.gcount()));
+  if (result.size() > max_key_file)
     return fail(errc::invalid_argument,
                 path + " is no key file: it has more than "
                   + std::to_string(max_key_file) + " bytes");

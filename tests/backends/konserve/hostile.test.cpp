@@ -124,3 +124,14 @@ TEST_CASE("a cursor of another process does not skip keys", "[konserve]") {
   CHECK(get(late->number, all->files[6]) == late);
   CHECK(get(all->number, all->files[6]) == all);
 }
+
+TEST_CASE("a key file that cannot be read is an error", "[konserve]") {
+  temp_dir dir;
+  auto opened = konserve_engine().create(
+    konserve_uri(dir / "x", {{"key-file", dir.path()}}));
+  CHECK(code_of(opened) == "io_error");
+  write_file(dir / "large", bytes(5000));
+  opened = konserve_engine().create(
+    konserve_uri(dir / "x", {{"key-file", dir / "large"}}));
+  CHECK(code_of(opened) == "invalid_argument");
+}
