@@ -212,6 +212,8 @@ expected<list_page> list_files(store_state& state,
     }
     list.add(*i, before, result);
   }
+  if (auto ok = state.lock.check_place(); !ok)
+    return fail(ok.error()); // what was found to be gone may be elsewhere
   if (i != files.end() || !(*window)->last)
     result.next = print_cursor({(*window)->number, *std::prev(i)});
   return result;

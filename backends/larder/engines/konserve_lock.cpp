@@ -14,23 +14,6 @@ namespace {
 
 constexpr uint64_t open_byte = 0;
 
-/// Checks that the open directory is still the one at its path: it is not
-/// after the store was destroyed.
-expected<void> check_current(file_ops& ops, const file_handle& dir) {
-  auto ours = dir.status();
-  if (!ours)
-    return fail(ours.error());
-  struct stat current {};
-  auto err = ops.stat(dir.path(), current);
-  if (err != 0 && err != -ENOENT)
-    return fail(io_failure("look at", dir.path(), err));
-  if (err != 0 || ours->st_ino != current.st_ino
-      || ours->st_dev != current.st_dev)
-    return fail(errc::not_found,
-                dir.path() + " was removed while it was being opened");
-  return {};
-}
-
 } // namespace
 
 expected<store_lock> store_lock::acquire(std::shared_ptr<file_ops> ops,
@@ -44,10 +27,10 @@ expected<store_lock> store_lock::acquire(std::shared_ptr<file_ops> ops,
   if (err != 0)
     return fail(io_failure("open", dir, err));
   // Marks are set and looked for by one at a time.
-  if (auto ok = result.begin_writing(); !ok)
+  if (auto ok = result.lock(); !ok)
     return fail(ok.error());
-  if (auto ok = check_current(*result.ops_, result.dir_); !ok)
-    return fail(ok.error());
+  if (auto ok = result.check_place(); !ok)
+    return fail(errc::not_found, ok.error().message());
   auto fd = result.dir_.fd();
   err = exclusively
           ? result.ops_->test_lock(fd, open_byte, 1)
@@ -63,9 +46,32 @@ expected<store_lock> store_lock::acquire(std::shared_ptr<file_ops> ops,
 }
 
 expected<void> store_lock::begin_writing() {
+  auto result = lock().and_then([this] { return check_place(); });
+  if (!result)
+    end_writing();
+  return result;
+}
+
+expected<void> store_lock::lock() {
   auto err = ops_->lock_whole(dir_.fd(), lock_kind::exclusive, true);
   if (err != 0)
     return fail(io_failure("lock", dir_.path(), err));
+  return {};
+}
+
+expected<void> store_lock::check_place() const {
+  auto ours = dir_.status();
+  if (!ours)
+    return fail(ours.error());
+  struct stat current {};
+  auto err = ops_->stat(dir_.path(), current);
+  if (err != 0 && err != -ENOENT && err != -ENOTDIR)
+    return fail(io_failure("look at", dir_.path(), err));
+  if (err != 0 || ours->st_ino != current.st_ino
+      || ours->st_dev != current.st_dev)
+    return fail(errc::io_error, dir_.path()
+                                  + " was moved or removed since it was "
+                                    "opened: open the store where it is now");
   return {};
 }
 

@@ -28,6 +28,8 @@ read_outcome try_read(const store_state& state, const uuid& id,
       return fail(again.error());
     if (*again)
       return fail(errc::conflict, "the key appeared while it was read");
+    if (auto ok = state.lock.check_place(); !ok)
+      return fail(ok.error());
     return std::nullopt;
   }
   if (!names_same_key((*blob)->meta.key, key, (*blob)->layout.serializer_id))

@@ -135,3 +135,29 @@ TEST_CASE("a key file that cannot be read is an error", "[konserve]") {
     konserve_uri(dir / "x", {{"key-file", dir / "large"}}));
   CHECK(code_of(opened) == "invalid_argument");
 }
+
+TEST_CASE("keys of a directory that was moved away are not called missing",
+          "[konserve]") {
+  temp_dir dir;
+  auto store = konserve_store::open(dir / "x");
+  store.must_put(kw("a"), 1);
+  fs::rename(dir / "x", dir / "y");
+  auto check_refused = [&] {
+    auto found = store.read(kw("a"));
+    REQUIRE_FALSE(found);
+    CHECK(found.error() == errc::io_error);
+    CHECK(found.error().message().find("moved") != std::string::npos);
+    CHECK(code_of(store.put(kw("a"), 2)) == "io_error");
+    CHECK(code_of(store.erase(kw("a"))) == "io_error");
+    CHECK(code_of(store.engine().list({})) == "io_error");
+  };
+  check_refused();
+  auto other = konserve_store::open(dir / "x");
+  other.must_put(kw("b"), 3);
+  check_refused();
+  CHECK(names_in(dir / "x") == std::set{file_of(kw("b"))});
+  fs::rename(dir / "x", dir / "z");
+  fs::rename(dir / "y", dir / "x");
+  CHECK(store.get(kw("a")).content == value{1});
+  store.must_put(kw("a"), 2);
+}

@@ -35,7 +35,14 @@ public:
                                       const std::string& dir, bool exclusively);
 
   /// Waits for all other larder processes that write.
+  /// @returns as `check_place`
   expected<void> begin_writing();
+
+  /// Checks that the directory which was opened is still the one with its
+  /// path: another one has other locks, and its keys tell nothing of this
+  /// store's. Any thread.
+  /// @returns `io_error`
+  expected<void> check_place() const;
 
   /// Gives up what `begin_writing` and `fence` took.
   void end_writing() noexcept;
@@ -50,6 +57,8 @@ public:
   }
 
 private:
+  expected<void> lock();
+
   std::shared_ptr<file_ops> ops_;
   file_handle dir_;
   std::map<uuid, file_handle> fences_;
