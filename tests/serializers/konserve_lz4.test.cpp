@@ -100,6 +100,20 @@ TEST_CASE("only a whole LZ4 frame without mark gets one") {
   CHECK(to_hex(marked) == "04224d18607073010000802a00000000");
 }
 
+TEST_CASE("only segments that LZ4 has made get a mark in place") {
+  auto whole = frame_of(numbers(100));
+  auto cut = to_bytes(bytes_view{whole}.first(whole.size() - mark_size));
+  auto marked = [](uint8_t compressor_id, bytes segment) {
+    konserve::add_end_mark(compressor_id, segment);
+    return segment;
+  };
+  CHECK((marked(konserve::lz4_id, cut) == whole));
+  CHECK((marked(konserve::lz4_id, whole) == whole));
+  CHECK((marked(0, cut) == cut));
+  CHECK((marked(2, cut) == cut));
+  CHECK(marked(konserve::lz4_id, {}).empty());
+}
+
 TEST_CASE("LZ4 frames of konserve hold the exact bytes of its serializer") {
   if (!have_konserve_samples())
     return;

@@ -5,6 +5,7 @@
 #include "larder/detail/konserve/names.hpp"
 #include "larder/detail/konserve/private_metadata.hpp"
 #include "larder/detail/konserve/revision.hpp"
+#include "larder/konserve/lz4_frame.hpp"
 
 #include <fcntl.h>
 
@@ -66,6 +67,7 @@ expected<void> read_metadata(const store_state& state, stored_blob& x) {
   if (!clear)
     return fail(clear.error());
   x.clear_metadata = std::move(*clear);
+  konserve::add_end_mark(x.layout.compressor_id, x.clear_metadata);
   auto& lim = state.blobs.config().limits;
   auto stored
     = decode_segment(state, x.layout, x.clear_metadata, lim.max_metadata_size);
@@ -164,6 +166,7 @@ expected<bytes> stored_blob::clear_value(const store_state& state) const {
                                         konserve::segment::value, *stored);
   if (!result)
     return fail(result.error().with_context(blob_name(id)));
+  konserve::add_end_mark(layout.compressor_id, *result);
   return result;
 }
 

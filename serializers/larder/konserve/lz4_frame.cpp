@@ -62,4 +62,9 @@ bytes_view with_end_mark(bytes_view frame, bytes& buffer) {
   return buffer;
 }
 
+void add_end_mark(uint8_t compressor_id, bytes& segment) {
+  if (compressor_id == lz4_id && ends_behind_block(segment))
+    segment.resize(segment.size() + size_of_mark);
+}
+
 } // namespace larder::konserve

@@ -22,4 +22,8 @@ constexpr uint8_t lz4_id = 1;
 /// of konserve only. Each block holds 4 MiB.
 bytes_view with_end_mark(bytes_view frame, bytes& buffer);
 
+/// The same in place, for a segment that this compressor has made; others stay
+/// as they are.
+void add_end_mark(uint8_t compressor_id, bytes& segment);
+
 } // namespace larder::konserve
