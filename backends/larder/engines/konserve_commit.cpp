@@ -3,6 +3,7 @@
 
 #include "larder/detail/konserve/commit.hpp"
 #include "larder/detail/konserve/keys.hpp"
+#include "larder/detail/konserve/log.hpp"
 #include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/names.hpp"
 #include "larder/detail/konserve/revision.hpp"
@@ -173,6 +174,8 @@ void batch_commit::check(step& x) {
     auto& blob = **found;
     if (names_same_key(blob.meta.key, x.key, blob.layout.serializer_id))
       holder = std::move(*found);
+    else if (auto ok = check_file_name(state_, blob); !ok)
+      found = fail(ok.error());
     else
       collides = collision(x.key, blob.meta.key);
   }

@@ -5,12 +5,12 @@
 #include "larder/detail/file/identity.hpp"
 #include "larder/detail/konserve/keys.hpp"
 #include "larder/detail/konserve/list.hpp"
+#include "larder/detail/konserve/log.hpp"
 #include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/read.hpp"
 #include "larder/detail/konserve/show.hpp"
 #include "larder/key.hpp"
 #include "larder/konserve/hasch.hpp"
-#include "larder/text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -136,15 +136,13 @@ private:
       return std::nullopt;
     auto& x = **blob;
     auto key = true_key(x.meta.key, id, x.layout.serializer_id);
-    if (!key && x.is_log()) {
+    if (!key) {
+      if (auto ok = check_file_name(state_, x); !ok)
+        return fail(ok.error());
       if (is_orphan(x))
         state_.orphans.fetch_add(1, std::memory_order_relaxed);
       return std::nullopt;
     }
-    if (!key)
-      return fail(errc::corruption, blob_name(id)
-                                      + " is not the file of its key "
-                                      + to_edn(x.meta.key));
     auto encoded = encode_key(*key);
     if (!encoded)
       return fail(encoded.error());

@@ -3,6 +3,7 @@
 
 #include "larder/detail/konserve/keys.hpp"
 #include "larder/detail/konserve/log.hpp"
+#include "larder/detail/konserve/names.hpp"
 #include "larder/detail/utf8.hpp"
 #include "larder/konserve/hasch.hpp"
 #include "larder/text.hpp"
@@ -121,6 +122,18 @@ expected<stored_log> stored_log::from_value(const value& x) {
 }
 
 // -- reading ------------------------------------------------------------------
+
+expected<void> check_file_name(const store_state& state, const stored_blob& x) {
+  if (true_key(x.meta.key, x.id, x.layout.serializer_id))
+    return {};
+  auto is_head = [&] {
+    return x.decode_value(state).and_then(log_ends::from_value).has_value();
+  };
+  if (x.is_log() && !is_head())
+    return {};
+  return fail(errc::corruption, blob_name(x.id) + " is not the file of its key "
+                                  + to_edn(x.meta.key));
+}
 
 uuid node_blob_id(const uuid& node) {
   // No limit is in the way of a UUID.

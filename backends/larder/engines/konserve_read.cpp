@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "larder/detail/konserve/keys.hpp"
+#include "larder/detail/konserve/log.hpp"
 #include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/read.hpp"
 #include "larder/detail/konserve/show.hpp"
@@ -32,8 +33,11 @@ read_outcome try_read(const store_state& state, const uuid& id,
       return fail(ok.error());
     return std::nullopt;
   }
-  if (!names_same_key((*blob)->meta.key, key, (*blob)->layout.serializer_id))
+  if (!names_same_key((*blob)->meta.key, key, (*blob)->layout.serializer_id)) {
+    if (auto ok = check_file_name(state, **blob); !ok)
+      return fail(ok.error());
     return std::nullopt; // is another key's, or a node of a log
+  }
   auto result = show(state, **blob, key, request.key, request);
   if (result || result.error() != errc::corruption || !(*blob)->is_log())
     return result;

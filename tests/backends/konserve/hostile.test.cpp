@@ -29,6 +29,16 @@ void make_oddity(oddity what, const temp_dir& dir, const std::string& name) {
     fs::create_symlink("elsewhere", path);
 }
 
+/// Changes the first place where `from` stands in a file.
+void replace_in_file(const std::string& path, std::string_view from,
+                     std::string_view to) {
+  auto data = read_sample(path);
+  auto at = as_chars(data).find(from);
+  REQUIRE(at != std::string_view::npos);
+  std::ranges::copy(as_bytes(to), data.begin() + static_cast<ptrdiff_t>(at));
+  write_file(path, data);
+}
+
 } // namespace
 
 TEST_CASE("what has a value's name but is no file is neither read nor removed",
@@ -160,4 +170,28 @@ TEST_CASE("keys of a directory that was moved away are not called missing",
   fs::rename(dir / "y", dir / "x");
   CHECK(store.get(kw("a")).content == value{1});
   store.must_put(kw("a"), 2);
+}
+
+TEST_CASE("a key that was damaged in its own file is not called missing",
+          "[konserve]") {
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path());
+  auto key = kw("precious");
+  SECTION("of a value") {
+    store.must_put(key, 1);
+  }
+  SECTION("of a log") {
+    auto log = edn("{:log #uuid \"00000000-0000-0000-0000-00000000000a\""
+                   " :begin 0 :end 1 :first 0 :next 0 :tail [1]}");
+    REQUIRE(store.put(store.meta_of(key, content_type::append_log), log));
+  }
+  replace_in_file(dir / file_of(key), "precious", "qrecious");
+  CHECK(code_of(store.read(key)) == "corruption");
+  CHECK(code_of(store.put(key, 2, precondition::absent()))
+        == "precondition_failed");
+  auto all = store.list();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].blob.error() == errc::corruption);
+  store.must_put(key, 2);
+  CHECK(store.get(key).content == value{2});
 }

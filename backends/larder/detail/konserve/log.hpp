@@ -62,6 +62,11 @@ struct stored_log {
   static expected<stored_log> from_value(const value& x);
 };
 
+/// Checks that a blob is where it belongs: in the file of a key that its
+/// metadata can mean, or, if it is the node of a log, anywhere.
+/// @returns `corruption`
+expected<void> check_file_name(const store_state& state, const stored_blob& x);
+
 /// Returns the id in the name of a node's file.
 uuid node_blob_id(const uuid& node);
 
