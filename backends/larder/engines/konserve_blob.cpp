@@ -57,6 +57,15 @@ expected<bytes> read_prefix(const store_state& state, stored_blob& x) {
   return result;
 }
 
+/// AES-CBC cannot tell a wrong key: one in 256 seems to fit.
+error explain(const blob_layout& layout, const error& x) {
+  constexpr uint8_t aes_cbc = 1;
+  if (layout.encryptor_id != aes_cbc)
+    return x;
+  return {errc::authentication_failed,
+          "the key is wrong, or the blob is damaged: " + x.message()};
+}
+
 expected<void> read_metadata(const store_state& state, stored_blob& x) {
   auto prefix = read_prefix(state, x);
   if (!prefix)
@@ -71,11 +80,9 @@ expected<void> read_metadata(const store_state& state, stored_blob& x) {
   auto& lim = state.blobs.config().limits;
   auto stored
     = decode_segment(state, x.layout, x.clear_metadata, lim.max_metadata_size);
-  if (!stored)
-    return fail(stored.error());
-  auto meta = metadata::from_stored_form(*stored);
+  auto meta = stored.and_then(metadata::from_stored_form);
   if (!meta)
-    return fail(meta.error());
+    return fail(explain(x.layout, meta.error()));
   x.meta = std::move(*meta);
   x.has_private = take_private(x.meta, x.own);
   auto* token = stored->find(value::keyword("revision"));

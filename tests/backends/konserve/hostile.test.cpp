@@ -195,3 +195,19 @@ TEST_CASE("a key that was damaged in its own file is not called missing",
   store.must_put(key, 2);
   CHECK(store.get(key).content == value{2});
 }
+
+TEST_CASE("a wrong key that seems to fit replaces nothing", "[konserve]") {
+  temp_dir dir;
+  auto open = [&](const std::string& key) {
+    return konserve_store::open(
+      dir.path(), {{"key", key}, {"encryptor", "aes-cbc"}, {"legacy", "yes"}});
+  };
+  auto key = kw("a");
+  open("right").must_put(key, 1);
+  // One in 256 gets through the padding.
+  for (auto i = 0; i < 2000; ++i) {
+    auto store = open("wrong " + std::to_string(i));
+    REQUIRE(code_of(store.put(key, 2)) == "authentication_failed");
+  }
+  CHECK(open("right").get(key).content == value{1});
+}
