@@ -4,6 +4,7 @@
 #include "larder/detail/boost_binary.hpp"
 
 #include "larder/detail/builtin_codecs.hpp"
+#include "larder/detail/codec_limits.hpp"
 
 #include <boost/archive/archive_exception.hpp>
 #include <fmt/format.h>
@@ -38,11 +39,8 @@ public:
 
   expected<void> encode(const value& x, bytes& out,
                         const limits& lim) const override {
-    if (x.depth() > lim.max_depth)
-      return fail(errc::limit_exceeded,
-                  fmt::format("boost-binary: the value is nested {} deep, at "
-                              "most {} are allowed",
-                              x.depth(), lim.max_depth));
+    if (auto ok = check_depth(name(), x, lim); !ok)
+      return ok;
     auto size = out.size();
     auto result = guarded(errc::internal, [&]() -> expected<void> {
       boost_binary::encode(x, out);
@@ -54,11 +52,8 @@ public:
   }
 
   expected<value> decode(bytes_view in, const limits& lim) const override {
-    if (in.size() > lim.max_value_size)
-      return fail(errc::limit_exceeded,
-                  fmt::format("boost-binary: {} bytes are more than the limit "
-                              "of {}",
-                              in.size(), lim.max_value_size));
+    if (auto ok = check_size(name(), in, lim); !ok)
+      return fail(ok.error());
     return guarded(errc::corruption, [&]() -> expected<value> {
       return boost_binary::decode(in, lim.max_depth);
     });

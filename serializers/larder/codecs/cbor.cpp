@@ -4,8 +4,7 @@
 #include "larder/detail/cbor.hpp"
 
 #include "larder/detail/builtin_codecs.hpp"
-
-#include <fmt/format.h>
+#include "larder/detail/codec_limits.hpp"
 
 #include <memory>
 
@@ -25,11 +24,8 @@ public:
 
   expected<void> encode(const value& x, bytes& out,
                         const limits& lim) const override {
-    if (x.depth() > lim.max_depth)
-      return fail(errc::limit_exceeded,
-                  fmt::format("cbor: the value is nested {} deep, at most {} "
-                              "are allowed",
-                              x.depth(), lim.max_depth));
+    if (auto ok = check_depth(name(), x, lim); !ok)
+      return ok;
     return cbor::encode(x, out);
   }
 

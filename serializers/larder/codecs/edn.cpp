@@ -2,9 +2,8 @@
 // see the file LICENSE.
 
 #include "larder/detail/builtin_codecs.hpp"
+#include "larder/detail/codec_limits.hpp"
 #include "larder/text.hpp"
-
-#include <fmt/format.h>
 
 #include <memory>
 
@@ -31,10 +30,8 @@ public:
   }
 
   expected<value> decode(bytes_view in, const limits& lim) const override {
-    if (in.size() > lim.max_value_size)
-      return fail(errc::limit_exceeded,
-                  fmt::format("edn: {} bytes are more than the limit of {}",
-                              in.size(), lim.max_value_size));
+    if (auto ok = check_size(name(), in, lim); !ok)
+      return fail(ok.error());
     auto result = parse_edn(as_chars(in), lim);
     if (result || result.error() == errc::limit_exceeded)
       return result;

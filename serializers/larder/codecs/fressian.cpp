@@ -4,8 +4,7 @@
 #include "larder/detail/fressian.hpp"
 
 #include "larder/detail/builtin_codecs.hpp"
-
-#include <fmt/format.h>
+#include "larder/detail/codec_limits.hpp"
 
 #include <memory>
 
@@ -25,20 +24,14 @@ public:
 
   expected<void> encode(const value& x, bytes& out,
                         const limits& lim) const override {
-    if (x.depth() > lim.max_depth)
-      return fail(errc::limit_exceeded,
-                  fmt::format("fressian: the value is nested {} deep, at most "
-                              "{} are allowed",
-                              x.depth(), lim.max_depth));
+    if (auto ok = check_depth(name(), x, lim); !ok)
+      return ok;
     return fressian::encode(x, out);
   }
 
   expected<value> decode(bytes_view in, const limits& lim) const override {
-    if (in.size() > lim.max_value_size)
-      return fail(errc::limit_exceeded,
-                  fmt::format("fressian: {} bytes are more than the limit of "
-                              "{}",
-                              in.size(), lim.max_value_size));
+    if (auto ok = check_size(name(), in, lim); !ok)
+      return fail(ok.error());
     return fressian::decode(in, lim);
   }
 
