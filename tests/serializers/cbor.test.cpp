@@ -1,6 +1,8 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "serializers/unhex.hpp"
+
 #include "larder/codec.hpp"
 #include "larder/number.hpp"
 
@@ -9,6 +11,7 @@
 #include <limits>
 
 using namespace larder;
+using larder::test::unhex;
 
 namespace {
 
@@ -23,12 +26,6 @@ std::string encoded(const value& x) {
   INFO((res ? std::string{} : to_string(res.error())));
   REQUIRE(res);
   return to_hex(out);
-}
-
-bytes unhex(std::string_view hex) {
-  bytes result;
-  REQUIRE(from_hex(hex, result));
-  return result;
 }
 
 expected<value> decoded(std::string_view hex, const limits& lim = {}) {

@@ -4,6 +4,7 @@
 // What konserve's serializers write in CBOR beyond what larder's own does.
 
 #include "serializers/arbitrary_value.hpp"
+#include "serializers/unhex.hpp"
 
 #include "larder/codec.hpp"
 #include "larder/number.hpp"
@@ -14,20 +15,13 @@
 #include <bit>
 
 using namespace larder;
+using larder::test::unhex;
 
 namespace {
 
 const serializer& named(std::string_view name) {
   static const codec_registry registry;
   return *registry.find_serializer(name).value();
-}
-
-bytes unhex(std::string_view hex) {
-  std::string digits{hex};
-  std::erase(digits, ' ');
-  bytes result;
-  REQUIRE(from_hex(digits, result));
-  return result;
 }
 
 expected<value> cbor(std::string_view hex, const limits& lim = {}) {

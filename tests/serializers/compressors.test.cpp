@@ -1,6 +1,8 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "serializers/unhex.hpp"
+
 #include "larder/codec.hpp"
 
 #include <catch2/catch.hpp>
@@ -8,6 +10,7 @@
 #include <random>
 
 using namespace larder;
+using larder::test::unhex;
 
 namespace {
 
@@ -28,12 +31,6 @@ bytes compressed(const compressor& codec, bytes_view in) {
   bytes out;
   REQUIRE(codec.compress(in, out));
   return out;
-}
-
-bytes unhex(std::string_view hex) {
-  bytes result;
-  REQUIRE(from_hex(hex, result));
-  return result;
 }
 
 bytes zeros(size_t size) {

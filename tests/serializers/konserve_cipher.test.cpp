@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "serializers/konserve_samples.hpp"
+#include "serializers/unhex.hpp"
 
 #include "larder/konserve/cipher.hpp"
 
@@ -15,12 +16,6 @@ namespace {
 
 constexpr std::string_view blob_name
   = "0bc19106-de58-5607-95ad-0cf0cee62b55.ksv";
-
-bytes unhex(std::string_view hex) {
-  bytes result;
-  REQUIRE(from_hex(hex, result));
-  return result;
-}
 
 /// The key 000102…1f.
 bytes counting_key() {

@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "serializers/konserve_samples.hpp"
+#include "serializers/unhex.hpp"
 
 #include "larder/codec.hpp"
 #include "larder/konserve/cipher.hpp"
@@ -15,12 +16,6 @@ namespace {
 const compressor& lz4() {
   static const codec_registry registry;
   return *registry.find_compressor("lz4").value();
-}
-
-bytes unhex(std::string_view hex) {
-  bytes result;
-  REQUIRE(from_hex(hex, result));
-  return result;
 }
 
 bytes numbers(size_t count) {

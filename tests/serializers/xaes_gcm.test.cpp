@@ -1,6 +1,8 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "serializers/unhex.hpp"
+
 #include "larder/detail/builtin_codecs.hpp"
 #include "larder/keyring.hpp"
 
@@ -10,17 +12,12 @@
 #include <thread>
 
 using namespace larder;
+using larder::test::unhex;
 
 namespace {
 
 encryption_key key_of(unsigned char fill) {
   return {7, bytes(encryption_key::secret_size, std::byte{fill})};
-}
-
-bytes unhex(std::string_view str) {
-  bytes result;
-  REQUIRE(from_hex(str, result));
-  return result;
 }
 
 struct fixture {
