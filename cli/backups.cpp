@@ -3,6 +3,7 @@
 
 /// The commands `backup`, `restore` and `archive verify`.
 
+#include "copying.hpp"
 #include "files.hpp"
 #include "keyrings.hpp"
 #include "output.hpp"
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 
 namespace larder::cli {
 
@@ -23,22 +23,6 @@ namespace {
 
 value kw(std::string_view name) {
   return value::keyword(name);
-}
-
-/// Whether an operand is the URI of a store, not the name of a file: it begins
-/// with a scheme and a colon.
-bool names_store(std::string_view text) {
-  auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0; };
-  auto colon = text.find(':');
-  return colon != std::string_view::npos && colon > 0
-         && std::ranges::all_of(text.substr(0, colon), is_letter);
-}
-
-/// The same command line for another store.
-invocation on_store(const invocation& args, const std::string& uri) {
-  auto result = args;
-  result.store = uri;
-  return result;
 }
 
 // -- archives as files --------------------------------------------------------
@@ -89,18 +73,6 @@ std::vector<std::string> names_of(const invocation& args) {
 
 // -- backup -------------------------------------------------------------------
 
-/// Tells of keys that are left out.
-void report(const value& key, const error& why) {
-  print_message(about(key, why.message()));
-}
-
-/// How a backup or a restore ends that was not broken off.
-outcome finish(uint64_t left_out, std::string_view what) {
-  if (left_out == 0)
-    return exit_code::fine;
-  return fail(exit_code::failed, fmt::format("{} {} keys", what, left_out));
-}
-
 outcome write_archive(const invocation& args, blocking_client& client,
                       const archive_index* since) {
   auto& name = args.operands.front().text;
@@ -118,7 +90,7 @@ outcome write_archive(const invocation& args, blocking_client& client,
   progress_bar progress{std::nullopt};
   backup_options options;
   options.since = since;
-  options.on_missing = report;
+  options.on_missing = report_key;
   options.progress = [&progress](const archive_counts& x) {
     progress.update(x.bytes, x.records + x.unchanged);
   };
@@ -136,10 +108,8 @@ outcome write_archive(const invocation& args, blocking_client& client,
                                   {kw("unchanged"), counts.unchanged},
                                   {kw("bytes"), counts.bytes},
                                   {kw("missing"), counts.missing}}));
-  return finish(counts.missing, "the backup lacks");
+  return finish_with(counts.missing, "the backup lacks");
 }
-
-outcome copy(const invocation& from, const invocation& to);
 
 outcome run_backup(const invocation& args) {
   auto& name = args.operands.front().text;
@@ -147,7 +117,7 @@ outcome run_backup(const invocation& args) {
   if (names_store(name)) {
     if (since != nullptr)
       return usage_error("--since is for archives: a store is copied whole");
-    return copy(args, on_store(args, name));
+    return copy_stores(args, on_store(args, name));
   }
   if (args.has("--merge") || args.has("--keyring"))
     return usage_error("an archive takes neither --merge nor --keyring: it is "
@@ -169,19 +139,6 @@ outcome run_backup(const invocation& args) {
 
 // -- restore ------------------------------------------------------------------
 
-/// The keys to read encrypted blobs with: those that the command line names, or
-/// those of `otherwise`.
-result<std::shared_ptr<const keyring>> keys_for(const invocation& args,
-                                                const session& otherwise) {
-  auto* file = args.find("--keyring");
-  if (file == nullptr)
-    return otherwise.keys();
-  auto ring = load_keyring(args, file->text);
-  if (!ring)
-    return fail(std::move(ring.error()));
-  return std::make_shared<const keyring>(std::move(*ring));
-}
-
 /// Options that tell the user what goes on; `progress` must outlive them.
 restore_options options_for(const invocation& args,
                             std::shared_ptr<const keyring> keys,
@@ -190,7 +147,7 @@ restore_options options_for(const invocation& args,
   result.keys = std::move(keys);
   result.merge = args.has("--merge");
   result.require_encryption = args.has("--require-encryption");
-  result.on_failure = report;
+  result.on_failure = report_key;
   result.progress = [&progress](const restore_counts& x) {
     progress.update(x.bytes, x.restored);
   };
@@ -199,34 +156,15 @@ restore_options options_for(const invocation& args,
 
 outcome finish_restore(const invocation& args,
                        const expected<restore_counts>& counts) {
-  if (!counts && counts.error() == errc::unknown_encryption_key)
-    return fail(exit_code::failed,
-                counts.error().message()
-                  + "; --keyring names the keys of the store that was backed "
-                    "up");
-  if (!counts && counts.error() == errc::already_exists)
-    return fail(exit_code::failed, counts.error().message() + " with --merge");
   if (!counts)
-    return fail(to_failure(counts.error()));
+    return fail(restore_failure(counts.error()));
   print_value(args, value::map({{kw("restored"), counts->restored},
                                 {kw("bytes"), counts->bytes},
                                 {kw("expired"), counts->expired},
                                 {kw("failed"), counts->failed},
                                 {kw("missing"), counts->missing}}));
-  return finish(counts->failed + counts->missing, "what is restored lacks");
-}
-
-outcome copy(const invocation& from, const invocation& to) {
-  return with_session(from, open_mode::open, [&](session& source) -> outcome {
-    auto keys = keys_for(from, source);
-    if (!keys)
-      return fail(std::move(keys.error()));
-    return with_store(to, open_mode::open_or_create, [&](auto& target) {
-      progress_bar progress{std::nullopt};
-      auto options = options_for(from, *keys, progress);
-      return finish_restore(from, copy_store(source.client(), target, options));
-    });
-  });
+  return finish_with(counts->failed + counts->missing,
+                     "what is restored lacks");
 }
 
 /// Restores archives that can be read twice: they are checked before there is
@@ -279,7 +217,7 @@ outcome restore_stream(const invocation& args, input_file file) {
 outcome run_restore(const invocation& args) {
   auto& first = args.operands.front().text;
   if (args.operands.size() == 1 && names_store(first))
-    return copy(on_store(args, first), args);
+    return copy_stores(on_store(args, first), args);
   for (auto& x : args.operands)
     if (args.operands.size() > 1 && (x.text == "-" || names_store(x.text)))
       return usage_error("several archives must be files: they are checked "

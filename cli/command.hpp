@@ -121,6 +121,7 @@ std::vector<command> administration_commands();
 std::vector<command> backup_commands();
 std::vector<command> batch_commands();
 std::vector<command> binary_commands();
+std::vector<command> copying_commands();
 std::vector<command> export_commands();
 
 /// What is generated from all commands, those of `others` and its own.

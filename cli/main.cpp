@@ -25,6 +25,7 @@ std::vector<command> all_commands() {
   add(migration_commands());
   add(import_commands());
   add(export_commands());
+  add(copying_commands());
   add(backup_commands());
   add(administration_commands());
   add(statistics_commands());

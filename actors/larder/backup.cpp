@@ -96,6 +96,9 @@ public:
       auto page = detail::patiently([&] { return client_.call(request); });
       if (!page)
         return fail(page.error().with_context("the listing of the keys"));
+      if (options_.choose)
+        if (auto ok = options_.choose(page->entries); !ok)
+          return fail(std::move(ok.error()));
       for (auto& x : page->entries)
         if (add(x); broken_)
           break;

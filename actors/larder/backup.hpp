@@ -16,11 +16,13 @@
 #include "larder/blocking_client.hpp"
 #include "larder/codec.hpp"
 #include "larder/keyring.hpp"
+#include "larder/messages/backup.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace larder {
 
@@ -29,10 +31,17 @@ using key_failure_fn = std::function<void(const value& key, const error& why)>;
 
 // -- making backups -----------------------------------------------------------
 
+/// Takes keys out of a page that are to be left out.
+using choose_keys_fn
+  = std::function<expected<void>(std::vector<stored_entry>&)>;
+
 struct backup_options {
   /// The archive to build on: only what has changed since gets into the new
   /// one.
   const archive_index* since = nullptr;
+
+  /// Called with each page of keys before they are read; null: all are.
+  choose_keys_fn choose;
 
   /// Called often, with what is done so far.
   std::function<void(const archive_counts&)> progress;
@@ -76,10 +85,13 @@ expected<archive_index> check_archives(std::span<const open_archive_fn> from,
 
 struct restore_counts {
   uint64_t restored = 0;
-  uint64_t expired = 0; ///< left out, as their time was over
-  uint64_t failed = 0;  ///< left out, see `restore_options::on_failure`
-  uint64_t missing = 0; ///< that the backup has counted as missing
-  uint64_t bytes = 0;   ///< of the blobs that were restored
+  uint64_t raw = 0;      ///< of these, blobs taken over as they are: by copies
+  uint64_t binaries = 0; ///< of these, binaries
+  uint64_t logs = 0;     ///< of these, append logs
+  uint64_t expired = 0;  ///< left out, as their time was over
+  uint64_t failed = 0;   ///< left out, see `restore_options::on_failure`
+  uint64_t missing = 0;  ///< that the backup has counted as missing
+  uint64_t bytes = 0;    ///< of the blobs that were restored
 };
 
 struct restore_options {
@@ -128,12 +140,33 @@ expected<restore_counts> restore(blocking_client& to,
 
 // -- both ---------------------------------------------------------------------
 
+struct copy_options : restore_options {
+  /// Compare the copy with the original in the end.
+  bool verify = true;
+
+  /// Called often while they are compared, with the number of keys so far.
+  std::function<void(uint64_t)> verifying;
+};
+
+struct copy_counts : restore_counts {
+  uint64_t skipped = 0;   ///< that were there already
+  uint64_t verified = 0;  ///< found to be the same on both sides
+  uint64_t changed = 0;   ///< that somebody has written since the copy began
+  uint64_t different = 0; ///< that should be the same, and are not
+};
+
 /// Copies all keys from one store to another, as a backup that is restored at
-/// once.
-/// @param options `keys` are those of `from`; keys that cannot be read are
-///                failures like those that cannot be written; called by two
-///                threads, one at a time
-expected<restore_counts> copy_store(blocking_client& from, blocking_client& to,
-                                    const restore_options& options = {});
+/// once, but that keys keep their revisions, so that a copy is known to be one:
+/// with `merge`, what is there already is skipped, so that a copy that broke
+/// off goes on. docs/backup.md has the rules.
+///
+/// Blobs that are encoded as `to` encodes, and not encrypted, are taken over as
+/// they are, all others are decoded and encoded again.
+/// @param options `keys` are those of `from`; keys that cannot be read and
+/// those
+///                that are different in the end are failures like those that
+///                cannot be written; called by two threads, one at a time
+expected<copy_counts> copy_store(blocking_client& from, blocking_client& to,
+                                 const copy_options& options = {});
 
 } // namespace larder

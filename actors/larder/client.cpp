@@ -20,9 +20,9 @@ template <class Request>
 concept keyed = requires(Request req) {
   req.key;
 }
-&&!std::same_as<
-  Request,
-  verify_request> && !std::same_as<Request, open_stream_request> && !std::same_as<Request, watch_request> && !std::same_as<Request, open_restore_request> && !std::same_as<Request, open_restore_log_request> && !std::same_as<Request, read_stored_request>;
+&&!std::
+    same_as<
+      Request, verify_request> && !std::same_as<Request, open_stream_request> && !std::same_as<Request, watch_request> && !std::same_as<Request, open_restore_request> && !std::same_as<Request, open_restore_log_request> && !std::same_as<Request, open_stored_request> && !std::same_as<Request, read_stored_request>;
 
 /// Requests on several keys.
 template <class Request>

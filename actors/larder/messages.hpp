@@ -20,7 +20,8 @@
 /// | changes         | watch, fetch_events, unwatch                          |
 /// | keys to go      | *_sweep, keep, mark, sweep_page, *_publication        |
 /// | backups         | list_stored, read_stored, restore, open_restore,      |
-/// |                 | open_restore_log, restore_entries                     |
+/// |                 | open_restore_log, restore_entries, put_stored,        |
+/// |                 | open_stored                                           |
 /// | the store       | list_keys, verify, info, statistics, close            |
 
 #pragma once

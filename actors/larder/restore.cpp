@@ -4,8 +4,7 @@
 #include "larder/backup.hpp"
 #include "larder/chunks.hpp"
 #include "larder/detail/backup.hpp"
-#include "larder/detail/byte_pipe.hpp"
-#include "larder/detail/log_input.hpp"
+#include "larder/detail/log_output.hpp"
 #include "larder/detail/patience.hpp"
 #include "larder/detail/pipeline.hpp"
 #include "larder/detail/record_input.hpp"
@@ -14,35 +13,11 @@
 #include "larder/messages/backup.hpp"
 #include "larder/text.hpp"
 
-#include <deque>
-#include <future>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 namespace larder {
 
-namespace {
-
-using detail::log_input;
-using detail::record_input;
-
-/// Binaries up to here are written in one message, larger ones as streams.
-constexpr uint64_t piece_size = size_t{1} << 20;
-
-/// Segments of a log under way at the same time.
-constexpr size_t segments_under_way = 8;
-
-expected<void> require_empty(blocking_client& client) {
-  auto refuse = [](key_entry& x) -> expected<void> {
-    return fail(errc::already_exists,
-                "the store is not empty (it has " + to_edn(x.key)
-                  + ", for one): restore into another one, or merge");
-  };
-  return client.for_each_key({{}, {}, 1, false}, refuse);
-}
-
-chain_config decoding(const restore_options& options) {
+chain_config detail::decoding(const restore_options& options) {
   chain_config result;
   result.registry = options.codecs != nullptr
                       ? options.codecs
@@ -51,6 +26,25 @@ chain_config decoding(const restore_options& options) {
   result.require_encryption = options.require_encryption;
   result.limits = options.limits;
   return result;
+}
+
+namespace {
+
+using detail::log_input;
+using detail::raw_form;
+using detail::raw_taker;
+using detail::record_input;
+
+/// Binaries up to here are written in one message, larger ones as streams.
+constexpr uint64_t piece_size = size_t{1} << 20;
+
+expected<void> require_empty(blocking_client& client) {
+  auto refuse = [](key_entry& x) -> expected<void> {
+    return fail(errc::already_exists,
+                "the store is not empty (it has " + to_edn(x.key)
+                  + ", for one): take another one, or merge");
+  };
+  return client.for_each_key({{}, {}, 1, false}, refuse);
 }
 
 // -- one archive --------------------------------------------------------------
@@ -68,11 +62,22 @@ public:
       options_(options),
       wanted_(std::move(wanted)),
       counts_(counts),
-      blobs_(from.head().store, decoding(options)),
+      blobs_(from.head().store, detail::decoding(options)),
       puts_(to, [this](const mark& x, const expected<put_reply>& reply) {
         done(x, reply ? expected<void>{} : fail(reply.error()));
       }) {
     // nop
+  }
+
+  /// Has keys keep their revisions.
+  /// @param raw blobs that are taken over as they are, if any
+  void copy(const std::optional<raw_form>& raw) {
+    copies_ = true;
+    if (raw)
+      raw_.emplace(client_, in_.head().store, *raw,
+                   [this](const raw_taker::mark& x, expected<void> outcome) {
+                     taken(x, std::move(outcome));
+                   });
   }
 
   expected<void> run() {
@@ -86,6 +91,8 @@ public:
       if (broken_ || *next == event::finished)
         break;
     }
+    if (raw_)
+      raw_->finish();
     puts_.finish();
     if (broken_)
       return fail(std::move(*broken_));
@@ -98,6 +105,8 @@ private:
   struct mark {
     value key;
     uint64_t size;
+    content_type type = content_type::edn;
+    bool raw = false; ///< whether it was taken over as it is
   };
 
   void note(error why) {
@@ -108,6 +117,9 @@ private:
   void done(const mark& x, const expected<void>& outcome) {
     if (outcome) {
       ++counts_.restored;
+      counts_.raw += x.raw;
+      counts_.binaries += x.type == content_type::binary;
+      counts_.logs += x.type == content_type::append_log;
       counts_.bytes += x.size;
     } else if (detail::concerns_all_keys(outcome.error().code())) {
       note(outcome.error().with_context(to_edn(x.key)));
@@ -141,46 +153,91 @@ private:
 
   /// Restores one key, or begins to.
   expected<void> restore(const mark& what, record_input& blob) {
-    auto& record = blob.record();
+    if (raw_) {
+      auto taken = raw_->take(what.key, blob, condition());
+      if (!taken)
+        return fail(std::move(taken.error()));
+      if (*taken)
+        return {};
+    }
     auto fetch = [&blob](uint64_t offset, size_t length) {
       return blob.fetch(offset, length);
     };
-    auto binary = chunk_reader::open(blobs_, record.key, record.size, fetch);
+    return decode(what, {blob.record().key, blob.record().size, fetch, &blob});
+  }
+
+  /// What was to be taken over as it is has been, or must be decoded.
+  void taken(const raw_taker::mark& x, expected<void> outcome) {
+    mark what{x.key, x.size};
+    if (raw_taker::must_decode(outcome)) {
+      auto fetch = [&x](uint64_t offset, size_t length) -> expected<bytes> {
+        auto rest = bytes_view{*x.blob}.subspan(std::min(offset, x.size));
+        return to_bytes(rest.first(std::min(rest.size(), length)));
+      };
+      outcome = decode(what, {x.encoded, x.size, fetch, nullptr});
+      if (outcome)
+        return;
+    }
+    what.type = x.binary ? content_type::binary : content_type::edn;
+    what.raw = true;
+    done(what, outcome);
+  }
+
+  /// A blob to decode.
+  struct blob_input {
+    const std::string& key;
+    uint64_t size;
+    chunk_reader::fetch_fn fetch;
+    record_input* record; ///< null if the blob is known to be good
+
+    void forget() const {
+      if (record != nullptr)
+        record->forget();
+    }
+
+    expected<void> finish() const {
+      return record != nullptr ? record->finish() : expected<void>{};
+    }
+  };
+
+  expected<void> decode(const mark& what, const blob_input& in) {
+    auto binary = chunk_reader::open(blobs_, in.key, in.size, in.fetch);
     if (binary)
-      return restore_binary(what, blob, *binary);
+      return restore_binary(what, in, *binary);
     if (binary.error() != errc::wrong_type)
       return fail(std::move(binary.error()));
     auto& lim = options_.limits;
-    if (record.size > lim.max_value_size + 2 * lim.max_metadata_size)
+    if (in.size > lim.max_value_size + 2 * lim.max_metadata_size)
       return fail(errc::limit_exceeded, "the value is too large");
-    auto whole = blob.fetch(0, record.size);
+    auto whole = in.fetch(0, in.size);
     if (!whole)
       return fail(std::move(whole.error()));
-    auto doc = blobs_.decode(record.key, *whole);
+    auto doc = blobs_.decode(in.key, *whole);
     if (!doc)
       return fail(std::move(doc.error()));
-    if (auto ok = blob.finish(); !ok)
+    if (auto ok = in.finish(); !ok)
       return fail(std::move(ok.error()));
     return send(what, std::move(doc->meta), std::move(doc->content));
   }
 
-  expected<void> restore_binary(const mark& what, record_input& blob,
+  expected<void> restore_binary(mark what, const blob_input& in,
                                 const chunk_reader& binary) {
+    what.type = content_type::binary;
     auto size = binary.size();
-    blob.forget();
+    in.forget();
     if (size <= piece_size) {
       auto content = binary.read(0, size);
       if (!content)
         return fail(std::move(content.error()));
-      if (auto ok = blob.finish(); !ok)
+      if (auto ok = in.finish(); !ok)
         return fail(std::move(ok.error()));
       return send(what, binary.meta(),
                   std::make_shared<const bytes>(std::move(*content)));
     }
     if (is_expired(binary.meta()))
       return {};
-    auto opened
-      = open(open_restore_request{what.key, binary.meta(), condition()});
+    auto opened = open(
+      open_restore_request{what.key, for_target(binary.meta()), condition()});
     if (!opened)
       return fail(std::move(opened.error()));
     auto source = [&, offset = uint64_t{0}]() mutable -> expected<bytes> {
@@ -190,7 +247,7 @@ private:
       offset += piece->size();
       // The stream is not closed before the record has proved to be good.
       if (piece->empty())
-        if (auto ok = blob.finish(); !ok)
+        if (auto ok = in.finish(); !ok)
           return fail(std::move(ok.error()));
       return piece;
     };
@@ -206,10 +263,17 @@ private:
     if (is_expired(meta))
       return {};
     puts_.send(what,
-               restore_request{what.key, std::move(content), std::move(meta),
-                               condition()},
+               restore_request{what.key, std::move(content),
+                               for_target(std::move(meta)), condition()},
                what.size);
     return {};
+  }
+
+  /// The metadata that a key gets.
+  metadata for_target(metadata meta) const {
+    if (!copies_)
+      meta.rev = {};
+    return meta;
   }
 
   template <class Request>
@@ -232,10 +296,11 @@ private:
     if (log.broken())
       return note(*log.broken());
     if (taken && rest && (!ok || *ok))
-      done({name, log.size()}, ok ? expected<void>{} : fail(ok.error()));
+      done({name, log.size(), content_type::append_log},
+           ok ? expected<void>{} : fail(ok.error()));
   }
 
-  /// Restores one log: nobody sees anything of it before all of it is stored.
+  /// Restores one log.
   /// @returns whether it is there; not if its time is over
   expected<bool> restore_log(const value& key, log_input& log) {
     auto doc = log.read_head();
@@ -243,66 +308,11 @@ private:
       return fail(std::move(doc.error()));
     if (is_expired(doc->meta))
       return false;
-    auto& head = log.head();
-    // Of a store that keeps logs whole, all entries are in the tail.
-    internal::log_head end;
-    auto sealed = internal::add_entries(end, head.tail, true);
-    auto segments = head.next - head.first + sealed.size();
-    auto opened = open(open_restore_log_request{
-      key, std::move(doc->meta), head.begin, segments, condition()});
-    if (!opened)
-      return fail(std::move(opened.error()));
-    auto sent = send_entries(opened->stream, log, sealed, end.tail);
-    if (!sent) {
-      static_cast<void>(client_.call(abort_stream_request{opened->stream}));
-      return fail(std::move(sent.error()));
-    }
-    auto closed = client_.call(close_stream_request{opened->stream});
-    if (!closed)
-      return fail(std::move(closed.error()));
+    auto put = detail::put_log(client_, key, for_target(std::move(doc->meta)),
+                               log, condition());
+    if (!put)
+      return fail(std::move(put.error()));
     return true;
-  }
-
-  /// Sends the segments of a log, more that are made of its tail, and what is
-  /// left of that.
-  expected<void>
-  send_entries(uint64_t stream, log_input& log,
-               const std::vector<internal::numbered_segment>& sealed,
-               const std::vector<value>& tail) {
-    std::deque<std::future<expected<append_stream_reply>>> under_way;
-    auto await_one = [&]() -> expected<void> {
-      auto reply = under_way.front().get();
-      under_way.pop_front();
-      return reply ? expected<void>{} : fail(std::move(reply.error()));
-    };
-    uint64_t sequence = 0;
-    auto send = [&](std::vector<value> entries) -> expected<void> {
-      if (under_way.size() >= segments_under_way)
-        if (auto ok = await_one(); !ok)
-          return ok;
-      under_way.push_back(client_.async(
-        restore_entries_request{stream, sequence++, std::move(entries)}));
-      return {};
-    };
-    for (;;) {
-      auto entries = log.next();
-      if (!entries)
-        return fail(std::move(entries.error()));
-      if (entries->empty())
-        break;
-      if (auto ok = send(std::move(*entries)); !ok)
-        return ok;
-    }
-    for (auto& x : sealed)
-      if (auto ok = send(x.content.entries); !ok)
-        return ok;
-    if (!tail.empty())
-      if (auto ok = send(tail); !ok)
-        return ok;
-    while (!under_way.empty())
-      if (auto ok = await_one(); !ok)
-        return ok;
-    return {};
   }
 
   bool is_expired(const metadata& meta) {
@@ -324,6 +334,8 @@ private:
   restore_counts& counts_;
   chain blobs_;
   detail::pipeline<restore_request, mark> puts_;
+  bool copies_ = false;
+  std::optional<raw_taker> raw_;
   std::optional<error> broken_;
 };
 
@@ -407,32 +419,22 @@ expected<restore_counts> restore(blocking_client& to,
   return counts;
 }
 
-// -- both ---------------------------------------------------------------------
+// -- copying ------------------------------------------------------------------
 
-expected<restore_counts> copy_store(blocking_client& from, blocking_client& to,
-                                    const restore_options& options) {
-  detail::byte_pipe pipe;
-  // Both sides meet keys that they must leave out.
-  std::mutex mutex;
-  auto tell = [&](const value& key, const error& why) {
-    std::lock_guard guard{mutex};
-    if (options.on_failure)
-      options.on_failure(key, why);
-  };
-  backup_options reading;
-  reading.on_missing = tell;
-  auto writing = options;
-  writing.on_failure = tell;
-  std::thread reader{[&] {
-    auto ok = backup(
-      from, [&pipe](bytes_view data) { return pipe.write(data); }, reading);
-    pipe.close_writing(ok ? std::nullopt : std::optional{ok.error()});
-  }};
-  auto result = restore(
-    to, [&pipe](std::span<std::byte> dst) { return pipe.read(dst); }, writing);
-  pipe.close_reading();
-  reader.join();
-  return result;
+expected<void> detail::copy_records(blocking_client& to,
+                                    archive_reader::source_fn from,
+                                    const restore_options& options,
+                                    const std::optional<raw_form>& raw,
+                                    restore_counts& counts) {
+  auto in = archive_reader::open(std::move(from));
+  if (!in)
+    return fail(std::move(in.error()));
+  if (!options.merge)
+    if (auto ok = require_empty(to); !ok)
+      return fail(std::move(ok.error()));
+  restore_run run{to, *in, options, {}, counts};
+  run.copy(raw);
+  return run.run();
 }
 
 } // namespace larder

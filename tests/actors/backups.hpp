@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include "random_value.hpp"
 #include "threads.hpp"
 
 #include "larder/backup.hpp"
@@ -119,6 +120,51 @@ inline blocking_client::source_fn pieces_of(bytes content) {
     used += n;
     return bytes{begin, begin + static_cast<ptrdiff_t>(n)};
   };
+}
+
+/// Makes logs that are in one blob and in several, truncated and empty.
+inline void fill_logs(blocking_client& client, const put_options& options) {
+  std::vector<value> entries;
+  for (int i = 0; i < 1000; ++i)
+    entries.push_back(value::vector({i, "entry"}));
+  for (auto key : {"short log", "log", "truncated log", "empty log"})
+    REQUIRE(client.append(key, {key, 1, 2}, options));
+  for (auto key : {"log", "truncated log", "empty log"})
+    REQUIRE(client.append(key, entries));
+  REQUIRE(client.truncate_log("truncated log", 300));
+  REQUIRE(client.truncate_log("empty log", 1003));
+  REQUIRE(client.append("large log", {1, std::string(2'500'000, 'y'), 2}));
+}
+
+/// Puts all kinds of things under all kinds of keys.
+inline void fill(blocking_client& client, size_t large) {
+  random_source rng{7};
+  put_options extras;
+  extras.extras = value::map({{value::keyword("owner"), "ada"}, {"n", 1}});
+  put_options mortal;
+  mortal.ttl = std::chrono::hours{1};
+  for (int i = 0; i < 50; ++i)
+    REQUIRE(client.put(random_value(rng), random_value(rng)));
+  std::vector<value> odd{"",
+                         std::string(5'000, 'k'),
+                         "a/b\\c\"d\n\xC3\xA4",
+                         value{},
+                         value::keyword("key/word"),
+                         value::symbol("symbol"),
+                         value::vector({1, "two", value::set({3})}),
+                         value::map({{value::keyword("a"), 1}, {"b", value{}}}),
+                         value{to_bytes("bytes")},
+                         -1.5};
+  for (auto& key : odd)
+    REQUIRE(client.put(key, value::vector({key, "content"})));
+  REQUIRE(client.put("extras", 1, extras));
+  REQUIRE(client.put("mortal", 2, mortal));
+  for (size_t size : {size_t{0}, size_t{1}, size_t{300'000}, large})
+    REQUIRE(client.write("binary " + std::to_string(size),
+                         pieces_of(mixed_bytes(size)), extras));
+  REQUIRE(client.write("small", to_bytes("hello"), mortal));
+  REQUIRE(client.put("large value", std::string(2'500'000, 'x')));
+  fill_logs(client, extras);
 }
 
 } // namespace larder::test

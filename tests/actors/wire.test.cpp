@@ -280,6 +280,8 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<open_restore_request>() == 40);
   CHECK(kind_of<open_restore_log_request>() == 41);
   CHECK(kind_of<restore_entries_request>() == 42);
+  CHECK(kind_of<put_stored_request>() == 43);
+  CHECK(kind_of<open_stored_request>() == 44);
 }
 
 TEST_CASE("kinds lead back to their requests") {

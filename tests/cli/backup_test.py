@@ -221,11 +221,11 @@ class Copies(BackupTest):
 
     def test_stores_are_copied_both_ways(self):
         self.fill()
-        self.assertIn(":restored 4", self.larder("backup", self.again))
+        self.assertIn(":copied 4", self.larder("backup", self.again))
         self.assertEqual(self.everything(self.again), self.everything())
         third = "file:third?compressor=zstd&serializer=edn"
-        self.assertIn(":restored 4", self.larder("restore", self.again,
-                                                 store=third))
+        self.assertIn(":copied 4", self.larder("restore", self.again,
+                                               store=third))
         self.assertEqual(self.everything(third), self.everything())
 
     def test_a_copy_does_not_mix(self):

@@ -22,7 +22,8 @@
                       f(end_publication_request) f(list_stored_request)        \
                         f(read_stored_request) f(restore_request)              \
                           f(open_restore_request) f(open_restore_log_request)  \
-                            f(restore_entries_request)
+                            f(restore_entries_request) f(put_stored_request)   \
+                              f(open_stored_request)
 
 /// The requests that stay in one process.
 #define LARDER_FOR_EACH_LOCAL_REQUEST(f)                                       \

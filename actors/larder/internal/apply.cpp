@@ -395,6 +395,11 @@ expected<metadata> restored_metadata(const value& key, metadata meta,
   return meta;
 }
 
+bool keeps_revision(const metadata& meta, const entry& before) {
+  return meta.rev.valid()
+         && meta.last_write >= last_write_of(before, meta.last_write);
+}
+
 expected<put_reply> apply(const restore_request& req, entry& state,
                           const apply_context& ctx, bool& changed) {
   if (auto ok = check(req.condition, state, ctx.now); !ok)
@@ -405,9 +410,10 @@ expected<put_reply> apply(const restore_request& req, entry& state,
                                                   : content_type::edn);
   if (!meta)
     return fail(std::move(meta.error()));
+  if (!keeps_revision(*meta, state))
+    meta->rev = ctx.revisions.mint();
   meta->last_write
     = std::max(meta->last_write, last_write_of(state, meta->last_write));
-  meta->rev = ctx.revisions.mint();
   if (binary != nullptr) {
     auto reply = replace(state, std::move(*meta), *binary, ctx);
     changed = reply.has_value();

@@ -38,6 +38,8 @@ expected<put_reply> apply(const commit_stream& req, entry& state,
 
 expected<put_reply> apply(const restore_request& req, entry& state,
                           const apply_context& ctx, bool& changed);
+expected<put_reply> apply(const put_stored_request& req, entry& state,
+                          const apply_context& ctx, bool& changed);
 
 /// Erases a key if it has expired.
 /// @returns whether it had
@@ -60,6 +62,17 @@ expected<value> merge_extras(const value& before, const value& extras);
 /// @returns `invalid_argument`
 expected<metadata> restored_metadata(const value& key, metadata meta,
                                      content_type type);
+
+/// Whether what is put back keeps the revision that `meta` has: then it is a
+/// copy. Nobody has another idea of the time of the last write.
+bool keeps_revision(const metadata& meta, const entry& before);
+
+/// Checks that a blob of another store can be taken over as it is.
+/// @param prefix header and metadata
+/// @returns its metadata, or errors as put_stored_request
+expected<metadata> check_stored(const store_context& store,
+                                std::string_view encoded_key, const uuid& from,
+                                bytes_view prefix, const entry& before);
 
 /// Prepares the metadata of a key that is going to be written.
 /// @param whole whether the whole value is replaced

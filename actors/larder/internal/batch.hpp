@@ -114,6 +114,8 @@ struct commit_log {
   metadata meta;
   log_head head;
   write_condition condition;
+  /// Whether the revision is that of a copy: to be kept if it can be.
+  bool copied = false;
   /// The record of the segments, and the revision that it must have: if there
   /// are segments.
   std::optional<std::pair<log_garbage, revision>> lease;

@@ -338,6 +338,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
       return st.handle(req);
     },
     [&st](restore_request& req) { return st.handle(req); },
+    [&st](put_stored_request& req) { return st.handle(req); },
     [&st](commit_stream& req) { return st.handle(req); },
     [&st](commit_log& req) { return st.handle(req); },
     [&st](read_range_request& req) { return st.handle_range(req); },

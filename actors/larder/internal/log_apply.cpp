@@ -165,9 +165,10 @@ expected<put_reply> apply(const commit_log& req, entry& state,
   if (auto ok = check(req.condition, state, ctx.now); !ok)
     return fail(std::move(ok.error()));
   auto meta = req.meta;
+  if (!req.copied || !keeps_revision(meta, state))
+    meta.rev = ctx.revisions.mint();
   if (state.present)
     meta.last_write = std::max(meta.last_write, state.meta.last_write);
-  meta.rev = ctx.revisions.mint();
   put_reply reply{meta.rev};
   auto after = state;
   if (auto ok = clear(after, ctx); !ok)

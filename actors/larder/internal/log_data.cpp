@@ -132,6 +132,15 @@ std::optional<log_garbage> parse_garbage_key(std::string_view encoded) {
   return result;
 }
 
+// -- copies -------------------------------------------------------------------
+
+revision copied_log_revision(const revision& original, const uuid& log) {
+  auto result = original;
+  for (size_t i = 0; i < result.data.size(); ++i)
+    result.data[i] ^= log.data[i];
+  return result;
+}
+
 // -- changes ------------------------------------------------------------------
 
 std::vector<numbered_segment>

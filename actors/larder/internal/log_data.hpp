@@ -8,6 +8,7 @@
 
 #include "larder/detail/hidden_key.hpp"
 #include "larder/error.hpp"
+#include "larder/header.hpp"
 #include "larder/uuid.hpp"
 #include "larder/value.hpp"
 
@@ -90,6 +91,14 @@ std::string garbage_key(const log_garbage& x);
 
 /// The inverse of `garbage_key`; nothing for other keys.
 std::optional<log_garbage> parse_garbage_key(std::string_view encoded);
+
+// -- copies -------------------------------------------------------------------
+
+/// The revision of a copy of a log, by which it is known to be one. It is not
+/// that of the original: the same revision stands for the same segments, too.
+/// @param original the revision of the log that was copied
+/// @param log the id of the copy, which is random
+revision copied_log_revision(const revision& original, const uuid& log);
 
 // -- changes ------------------------------------------------------------------
 

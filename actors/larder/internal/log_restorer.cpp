@@ -142,10 +142,14 @@ struct restorer_state {
     commit.key = std::move(req.key);
     commit.meta = std::move(*meta);
     commit.condition = std::move(req.condition);
-    fill_random(commit.meta.rev.data);
     segments = req.segments;
     auto& head = commit.head;
     head.id = uuid::random();
+    commit.copied = commit.meta.rev.valid();
+    if (commit.copied)
+      commit.meta.rev = copied_log_revision(commit.meta.rev, head.id);
+    else
+      fill_random(commit.meta.rev.data);
     head.begin = head.end = req.begin;
     lease = {head.id, 0, segments};
     return {};

@@ -47,6 +47,9 @@ struct apply_context {
   int64_t now;
 
   revision_source& revisions;
+
+  /// Whether somebody may be shown the new content.
+  bool watched = false;
 };
 
 /// An operation is applied to the state of its key (again after a conflict with

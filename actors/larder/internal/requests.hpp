@@ -125,6 +125,14 @@ struct traits<restore_request> : change_traits<op_kind::put, change_kind::put> {
 };
 
 template <>
+struct traits<put_stored_request>
+  : change_traits<op_kind::put, change_kind::put> {
+  static knowledge needs(const put_stored_request&) {
+    return knowledge::metadata;
+  }
+};
+
+template <>
 struct traits<commit_log> : change_traits<op_kind::put, change_kind::put> {
   static knowledge needs(const commit_log&) {
     return knowledge::metadata;
@@ -163,6 +171,10 @@ inline size_t cost_of(const restore_request& req) {
     return content->footprint();
   auto& binary = std::get<shared_bytes>(req.content);
   return binary ? binary->size() : 0;
+}
+
+inline size_t cost_of(const put_stored_request& req) {
+  return req.blob ? req.blob->size() : 0;
 }
 
 template <class Request>

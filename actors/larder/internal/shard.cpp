@@ -324,7 +324,12 @@ void shard::advance(slot& s) {
 bool shard::apply_next(slot& s) {
   auto& op = *s.waiting.front().op;
   auto quiet = !s.committing && s.next.empty();
-  if (auto needs = needs_of(s, op); !s.known || *s.known < needs) {
+  // The new content of a key need not be in memory.
+  auto lacks = [&](knowledge needs) {
+    return s.current.known() < needs && !(quiet && s.damage);
+  };
+  if (auto needs = needs_of(s, op);
+      !s.known || *s.known < needs || lacks(needs)) {
     // What has been applied since may have made everything known.
     auto enough = !quiet
                   && (!s.current.present || s.current.has_content
@@ -632,7 +637,7 @@ void shard::complete_commit(slot& s) {
   s.in_flight.committed();
   if (listener_ && (s.durable.present || s.in_flight.present))
     listener_({s.key, s.last_change(), s.durable, s.in_flight, s.changes()});
-  s.known = knowledge::content;
+  s.known = s.in_flight.known();
   s.durable = std::exchange(s.in_flight, {});
   for (auto& x : s.in_commit)
     finish(std::move(x.op));

@@ -89,7 +89,7 @@ public:
 
   /// What operations on `key` are applied with.
   apply_context context_of(std::string_view encoded_key) {
-    return {*ctx_, encoded_key, ctx_->now(), revisions_};
+    return {*ctx_, encoded_key, ctx_->now(), revisions_, bool{listener_}};
   }
 
   /// Hands over the operations that hold their keys since the last call. The

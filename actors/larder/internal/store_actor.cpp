@@ -277,6 +277,8 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](restore_request& req) { return st.forward_by_key(req); },
     [&st](open_stream_request& req) { return st.open_stream(req); },
     [&st](open_restore_request& req) { return st.open_stream(req); },
+    [&st](put_stored_request& req) { return st.forward_by_key(req); },
+    [&st](open_stored_request& req) { return st.open_stream(req); },
     [&st](open_restore_log_request& req) { return st.open_restore_log(req); },
     [&st](restore_entries_request& req) { return st.forward_to_stream(req); },
     [&st](append_stream_request& req) { return st.forward_to_stream(req); },

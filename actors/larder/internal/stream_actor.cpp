@@ -4,6 +4,7 @@
 #include "larder/internal/stream_actor.hpp"
 
 #include "larder/chunks.hpp"
+#include "larder/detail/rebinding.hpp"
 #include "larder/internal/apply.hpp"
 #include "larder/internal/batch.hpp"
 #include "larder/internal/promise.hpp"
@@ -30,8 +31,10 @@ struct stream_state {
 
   open_stream_request request;
   std::optional<metadata> restored; ///< in place of what `request` says
+  std::optional<open_stored_request> stored; ///< likewise, and of the content
   commit_stream commit;
   std::shared_ptr<chunk_encoder> encoder;
+  std::shared_ptr<detail::rebinding> taken_over; ///< in place of the encoder
   uint64_t next_sequence = 0;
   uint64_t size = 0;
   bool committing = false;
@@ -65,6 +68,13 @@ struct stream_state {
     restored = std::move(req.meta);
     request.key = std::move(req.key);
     request.condition = std::move(req.condition);
+    return look_at_key();
+  }
+
+  caf::result<open_stream_reply> open(open_stored_request& req) {
+    request.key = req.key;
+    request.condition = req.condition;
+    stored = std::move(req);
     return look_at_key();
   }
 
@@ -107,6 +117,8 @@ struct stream_state {
     auto now = ctx->now();
     if (auto ok = check(request.condition, before, now); !ok)
       return ok;
+    if (stored)
+      return prepare_stored(before);
     if (!restored)
       if (auto ok = check_replaceable(request.key, before, now); !ok)
         return ok;
@@ -119,7 +131,8 @@ struct stream_state {
       return fail(std::move(meta.error()));
     commit.restores = restored.has_value();
     commit.meta = std::move(*meta);
-    fill_random(commit.meta.rev.data);
+    if (!restored || !keeps_revision(commit.meta, before))
+      fill_random(commit.meta.rev.data);
     auto encoded = encode_key(request.key);
     if (!encoded)
       return fail(std::move(encoded.error()));
@@ -128,11 +141,38 @@ struct stream_state {
     auto prefix_size = encoder->prefix_size();
     if (!prefix_size)
       return fail(std::move(prefix_size.error()));
-    auto staged = ctx->engine().stage(*encoded, *prefix_size);
+    return stage(*encoded, *prefix_size);
+  }
+
+  expected<void> stage(const std::string& encoded, uint64_t prefix_size) {
+    auto staged = ctx->engine().stage(encoded, prefix_size);
     if (!staged)
       return fail(std::move(staged.error()));
     commit.content = std::move(*staged);
     return {};
+  }
+
+  expected<void> prepare_stored(const entry& before) {
+    if (!stored->prefix || !stored->index)
+      return fail(errc::invalid_argument, "the blob has no beginning, or end");
+    auto encoded = encode_key(request.key);
+    if (!encoded)
+      return fail(std::move(encoded.error()));
+    auto meta
+      = check_stored(*ctx, *encoded, stored->from, *stored->prefix, before);
+    if (!meta)
+      return fail(std::move(meta.error()));
+    if (meta->type != content_type::binary)
+      return fail(errc::invalid_argument, "only binaries come in streams");
+    commit.key = request.key;
+    commit.condition = request.condition;
+    commit.restores = true;
+    commit.meta = std::move(*meta);
+    taken_over = std::make_shared<detail::rebinding>(
+      stored->from, ctx->blobs().store(), *encoded);
+    if (auto ok = taken_over->begin(*stored->prefix, *stored->index); !ok)
+      return ok;
+    return stage(*encoded, stored->prefix->size());
   }
 
   expected<metadata> new_metadata(const entry& before, int64_t now) {
@@ -177,6 +217,13 @@ struct stream_state {
       return fail(errc::limit_exceeded, "the piece is too large");
     ++next_sequence;
     size += req.content->size();
+    if (taken_over) {
+      if (auto ok = taken_over->update(*req.content); !ok)
+        return fail(std::move(ok.error()));
+      return append(*req.content).map([&] {
+        return append_stream_reply{size};
+      });
+    }
     bytes chunks;
     if (auto ok = encoder->update(*req.content, chunks); !ok)
       return fail(std::move(ok.error()));
@@ -192,7 +239,7 @@ struct stream_state {
   }
 
   expected<void> check_open() const {
-    if (encoder && !committing)
+    if ((encoder || taken_over) && !committing)
       return {};
     return fail(errc::invalid_argument,
                 "stream " + std::to_string(id) + " is not open");
@@ -203,10 +250,27 @@ struct stream_state {
   expected<void> finish() {
     if (auto ok = check_open(); !ok)
       return ok;
+    if (taken_over) {
+      if (auto ok = taken_over->finish(); !ok)
+        return ok;
+      return append(taken_over->index());
+    }
     bytes chunks;
     if (auto ok = encoder->finish(chunks); !ok)
       return ok;
     return append(chunks);
+  }
+
+  /// What makes header and metadata for a stamp.
+  std::function<expected<bytes>(int64_t)> prefix_maker() const {
+    if (!taken_over)
+      return [enc = encoder](int64_t stamp) { return enc->prefix(stamp); };
+    auto own = commit.meta.last_write;
+    return [from = taken_over, own](int64_t stamp) -> expected<bytes> {
+      if (stamp != own)
+        return fail(errc::conflict, "the key was written later than the blob");
+      return from->prefix();
+    };
   }
 
   caf::result<put_reply> close() {
@@ -217,8 +281,7 @@ struct stream_state {
       return to_caf(ok.error());
     }
     committing = true;
-    commit.make_prefix
-      = [enc = encoder](int64_t last_write) { return enc->prefix(last_write); };
+    commit.make_prefix = prefix_maker();
     auto answer = std::make_shared<promise<put_reply>>(self);
     auto result = answer->handle();
     answer->leave_in_doubt();
@@ -268,6 +331,7 @@ caf::behavior stream(caf::stateful_actor<stream_state>* self, context_ptr ctx,
   return {
     [&st](open_stream_request& req) { return st.open(req); },
     [&st](open_restore_request& req) { return st.open(req); },
+    [&st](open_stored_request& req) { return st.open(req); },
     [&st](const append_stream_request& req) { return st.append(req); },
     [](const restore_entries_request&) -> caf::result<append_stream_reply> {
       return to_caf(error{errc::invalid_argument,

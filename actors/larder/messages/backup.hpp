@@ -124,8 +124,13 @@ struct read_stored_reply {
 // -- putting back -------------------------------------------------------------
 
 /// Makes a key what it once was, metadata included: type, extras, expiry and
-/// `last_write` (which never becomes less than it is now); the revision is a
-/// new one. It replaces whatever the key holds, also a log. -> put_reply
+/// `last_write` (which never becomes less than it is now). It replaces whatever
+/// the key holds, also a log. -> put_reply
+///
+/// The revision is a new one if `meta` has none. If it has one, that of the
+/// store where the content was read, it is kept (that of a log as
+/// `copied_log_revision`), so that a copy is known to be one; but not if the
+/// key was written later than `meta.last_write`.
 /// Errors: as put_request and write_request; `invalid_argument` if type and
 /// content do not go together.
 struct restore_request {
@@ -194,6 +199,47 @@ struct restore_entries_request {
 
   static constexpr auto fields(auto& x) {
     return std::tie(x.stream, x.sequence, x.entries);
+  }
+};
+
+// -- taking over --------------------------------------------------------------
+
+/// Puts the blob that another store holds under the same key, a value or a
+/// binary, without decoding it: as restore_request with its metadata and
+/// revision. -> put_reply
+/// Errors: as restore_request; `unsupported` unless the blob is encoded as this
+/// store encodes, and not encrypted; `conflict` if the key was written later
+/// than the blob: put it back by restore_request; `corruption`.
+struct put_stored_request {
+  using reply_type = struct put_reply;
+
+  value key;
+  shared_bytes blob;
+  /// The identity of the other store.
+  uuid from;
+  write_condition condition;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.key, x.blob, x.from, x.condition);
+  }
+};
+
+/// Begins to put a binary of any size in this way. -> open_stream_reply
+/// It goes on as after open_stream_request, with the chunks as they are stored.
+/// Errors: as open_stream_request and put_stored_request.
+struct open_stored_request {
+  using reply_type = struct open_stream_reply;
+
+  value key;
+  /// What the blob begins with, header and metadata, and what follows its
+  /// chunks, if it has any.
+  shared_bytes prefix;
+  shared_bytes index;
+  uuid from;
+  write_condition condition;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.key, x.prefix, x.index, x.from, x.condition);
   }
 };
 
