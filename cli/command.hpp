@@ -132,6 +132,7 @@ std::vector<command> keyring_commands();
 std::vector<command> listing_commands();
 std::vector<command> log_commands();
 std::vector<command> migration_commands();
+std::vector<command> rekeying_commands();
 std::vector<command> serving_commands();
 std::vector<command> statistics_commands();
 std::vector<command> sweeping_commands();

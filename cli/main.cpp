@@ -32,6 +32,7 @@ std::vector<command> all_commands() {
   add(serving_commands());
   add(watching_commands());
   add(keyring_commands());
+  add(rekeying_commands());
   add(generating_commands(res));
   return res;
 }

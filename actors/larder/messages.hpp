@@ -22,7 +22,7 @@
 /// | backups         | list_stored, read_stored, restore, open_restore,      |
 /// |                 | open_restore_log, restore_entries, put_stored,        |
 /// |                 | open_stored                                           |
-/// | the store       | list_keys, verify, info, statistics, close            |
+/// | the store       | list_keys, verify, info, statistics, rekey, close     |
 
 #pragma once
 
@@ -31,6 +31,7 @@
 #include "larder/messages/binaries.hpp"
 #include "larder/messages/collection.hpp"
 #include "larder/messages/logs.hpp"
+#include "larder/messages/rekey.hpp"
 #include "larder/messages/store.hpp"
 #include "larder/messages/values.hpp"
 #include "larder/messages/watches.hpp"

@@ -282,6 +282,7 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<restore_entries_request>() == 42);
   CHECK(kind_of<put_stored_request>() == 43);
   CHECK(kind_of<open_stored_request>() == 44);
+  CHECK(kind_of<rekey_request>() == 45);
 }
 
 TEST_CASE("kinds lead back to their requests") {

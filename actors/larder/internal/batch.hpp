@@ -8,6 +8,7 @@
 
 #include "larder/actor_types.hpp"
 #include "larder/backend.hpp"
+#include "larder/internal/entry.hpp"
 #include "larder/internal/log_data.hpp"
 #include "larder/internal/watch_table.hpp"
 
@@ -144,6 +145,26 @@ struct sweep_ended {
   uint64_t id = 0;
 };
 
+/// Writes a key again as it is, so that it is encrypted with the primary key,
+/// if it still has a revision. -> rekey_key_reply
+struct rekey_key {
+  using reply_type = struct rekey_key_reply;
+
+  value key;
+  revision rev;
+  /// A binary, encoded anew: its blob or stream, and its revision.
+  std::shared_ptr<const bytes> blob;
+  std::shared_ptr<const staged_content> stream;
+  revision new_rev;
+};
+
+struct rekey_key_reply {
+  bool changed = false;
+};
+
+/// Tells the store that a page of rekeying is over. No answer.
+struct rekey_ended {};
+
 /// Asks a key actor to report changes of the keys of a scope.
 /// -> scope_added, after all earlier changes have been reported
 struct add_scope {
@@ -275,6 +296,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::look_at_snapshot))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::snapshot_seen))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::commit_log))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::rekey_key))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::rekey_key_reply))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::rekey_ended))
 
 CAF_END_TYPE_ID_BLOCK(larder_internal)
 
@@ -314,3 +338,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::check_holds_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::look_at_snapshot)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::snapshot_seen)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_log)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::rekey_key)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::rekey_key_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::rekey_ended)

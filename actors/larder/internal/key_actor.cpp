@@ -159,6 +159,13 @@ struct key_actor_state : key_actor_parts {
     return result;
   }
 
+  caf::result<rekey_key_reply> rekey(rekey_key& req) {
+    promise<rekey_key_reply> answer{self};
+    auto result = answer.handle();
+    execute(std::make_unique<rekeying>(std::move(req), std::move(answer)));
+    return result;
+  }
+
   template <class Request>
   caf::result<typename Request::reply_type> handle_batch(Request& req) {
     if (closing)
@@ -341,6 +348,7 @@ caf::behavior key_actor(caf::stateful_actor<key_actor_state>* self,
     [&st](put_stored_request& req) { return st.handle(req); },
     [&st](commit_stream& req) { return st.handle(req); },
     [&st](commit_log& req) { return st.handle(req); },
+    [&st](rekey_key& req) { return st.rekey(req); },
     [&st](read_range_request& req) { return st.handle_range(req); },
     [&st](const collect_expired& req) { return st.collect(req); },
     [&st](const add_scope& msg) { return st.add(msg); },

@@ -339,6 +339,61 @@ private:
   bool changed_ = false;
 };
 
+/// Encodes a key again, with the primary key.
+class rekeying : public operation {
+public:
+  rekeying(rekey_key what, promise<rekey_key_reply> answer)
+    : what_(std::move(what)), promise_(std::move(answer)) {
+    // nop
+  }
+
+  const value& key() const noexcept override {
+    return what_.key;
+  }
+
+  knowledge needs() const noexcept override {
+    return knowledge::content;
+  }
+
+  size_t cost() const noexcept override {
+    return sizeof(*this) + (what_.blob ? what_.blob->size() : 0);
+  }
+
+  std::string_view name() const noexcept override {
+    return "rekey";
+  }
+
+  change_kind kind() const noexcept override {
+    return change_kind::put;
+  }
+
+  /// No validator is asked: what the key holds does not change.
+  bool apply(entry& state, const apply_context& ctx) override {
+    auto binary = what_.blob || what_.stream;
+    changed_ = state.present && state.meta.rev == what_.rev
+               && state.is_binary() == binary;
+    if (!changed_)
+      return false;
+    state.meta.rev = binary ? what_.new_rev : ctx.revisions.mint();
+    state.new_blob = what_.blob;
+    state.new_stream = what_.stream;
+    return true;
+  }
+
+  void answer() override {
+    promise_.deliver(rekey_key_reply{changed_});
+  }
+
+  void fail(const error& err) override {
+    promise_.fail(err);
+  }
+
+private:
+  rekey_key what_;
+  promise<rekey_key_reply> promise_;
+  bool changed_ = false;
+};
+
 /// A range of a binary: waits for its turn, then asks a reader.
 class ranged_read : public operation {
 public:

@@ -151,6 +151,8 @@ struct alignas(128) actor_statistics {
   counter sweeps;            ///< begun
   counter swept;             ///< keys deleted by sweeps
   counter marked;            ///< keys that sweeps found to be reachable
+  counter rekey_examined;    ///< blobs, hidden ones included
+  counter rekeyed;           ///< of these, written again
   counter verified;
   counter damaged;
   counter refused; ///< changes, by validators

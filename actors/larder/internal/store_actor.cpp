@@ -12,6 +12,7 @@
 #include "larder/internal/promise.hpp"
 #include "larder/internal/publication_actor.hpp"
 #include "larder/internal/random_id.hpp"
+#include "larder/internal/rekey_actor.hpp"
 #include "larder/internal/routing.hpp"
 #include "larder/internal/stream_actor.hpp"
 #include "larder/internal/sweep_actor.hpp"
@@ -42,6 +43,7 @@ struct store_state {
   caf::actor watches;
   std::unordered_map<uint64_t, caf::actor> streams;
   std::unordered_map<uint64_t, caf::actor> sweeps;
+  std::vector<caf::actor> rekeying; ///< at most one
   size_t next_reader = 0;
   bool closing = false;
   std::optional<promise<close_reply>> closed;
@@ -191,6 +193,20 @@ struct store_state {
     return forward(to, req);
   }
 
+  // -- rekeying ---------------------------------------------------------------
+
+  caf::result<rekey_reply> rekey(rekey_request& req) {
+    if (!rekeying.empty())
+      return to_caf(error{errc::overloaded, "the store is being rekeyed by "
+                                            "somebody else, try again later"});
+    if (closing)
+      return to_caf(error{errc::closed, "the store is being closed"});
+    auto hdl = linked(
+      spawn_rekey(self->system(), ctx, {this_store(), writer, key_actors}));
+    rekeying.push_back(hdl);
+    return forward(hdl, req);
+  }
+
   // -- closing ----------------------------------------------------------------
 
   /// Sends `msg` to all actors, then calls `next` when all have answered.
@@ -220,7 +236,9 @@ struct store_state {
     auto result = closed->handle();
     ask_all<erase_reply>(handles_of(streams), abort_stream_request{}, [this] {
       ask_all<end_sweep_reply>(handles_of(sweeps), end_sweep_request{}, [this] {
-        ask_all<drain_reply>({publications}, drain{}, [this] { close_keys(); });
+        auto rest = rekeying;
+        rest.push_back(publications);
+        ask_all<drain_reply>(rest, drain{}, [this] { close_keys(); });
       });
     });
     return result;
@@ -289,6 +307,7 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](mark_request& req) { return st.forward_to_sweep(req); },
     [&st](sweep_page_request& req) { return st.forward_to_sweep(req); },
     [&st](end_sweep_request& req) { return st.forward_to_sweep(req); },
+    [&st](rekey_request& req) { return st.rekey(req); },
     [&st](begin_publication_request& req) {
       return st.forward(st.publications, req);
     },
@@ -318,6 +337,7 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
       st.count_streams();
     },
     [&st](sweep_ended msg) { st.sweeps.erase(msg.id); },
+    [&st](rekey_ended) { st.rekeying.clear(); },
   };
 }
 
