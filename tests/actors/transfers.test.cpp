@@ -161,8 +161,11 @@ TEST_CASE("money that moves between accounts is never lost or doubled") {
     return;
   auto transfers = on_files ? 25 : 1000;
   threaded_world world;
-  auto store = world.spawn(on_files ? "file:" + (dir / "bank") + "?shared=no"
+  auto config = open_store(on_files ? "file:" + (dir / "bank") + "?shared=no"
                                     : "memory:");
+  REQUIRE(config);
+  config->hold_timeout = {}; // the machine may be slow: nobody is given up
+  auto store = world.spawn(std::move(*config));
   blocking_client client{world.system(), store};
   open_accounts(client);
   std::atomic<size_t> writing = 8;
