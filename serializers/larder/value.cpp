@@ -3,51 +3,21 @@
 
 #include "larder/value.hpp"
 
+#include "larder/detail/value_node.hpp"
 #include "larder/number.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <atomic>
-#include <bit>
+#include <array>
 #include <cmath>
 #include <limits>
 
 namespace larder {
 
-// -- nodes --------------------------------------------------------------------
-
-/// What the larger kinds share: a reference count, and figures computed once.
-struct value::node {
-  mutable std::atomic<size_t> references{1};
-  mutable std::atomic<size_t> hash{0}; // 0: not computed yet
-  uint32_t depth = 0;
-  kind type;
-
-  explicit node(kind k) noexcept : type(k) {
-    // nop
-  }
-};
-
-template <class T>
-struct value::node_of : node {
-  T content;
-
-  node_of(kind k, T x) : node(k), content(std::move(x)) {
-    // nop
-  }
-};
-
 namespace {
 
-using items_t = std::vector<value>;
-
-using entries_t = std::vector<value::entry>;
-
-struct tagged_t {
-  std::string tag;
-  value content;
-};
+using detail::entries_t;
+using detail::items_t;
+using detail::tagged_t;
 
 uint32_t one_deeper(size_t depth) noexcept {
   constexpr size_t top = std::numeric_limits<uint32_t>::max();
@@ -68,40 +38,11 @@ uint32_t depth_of(const entries_t& xs) noexcept {
   return one_deeper(result);
 }
 
-uint32_t depth_of(const tagged_t& x) noexcept {
-  return one_deeper(x.content.depth());
-}
-
-template <class T>
-uint32_t depth_of(const T&) noexcept {
-  return 0;
-}
-
-size_t hash_bytes(const void* data, size_t size, size_t seed) noexcept {
-  return XXH3_64bits_withSeed(data, size, seed);
-}
-
-/// Maps doubles to integers of the same order: -NaN does not occur.
-int64_t ordered_bits(double x) noexcept {
-  auto raw = std::bit_cast<int64_t>(x);
-  return raw < 0 ? raw ^ std::numeric_limits<int64_t>::max() : raw;
-}
-
-std::strong_ordering order_text(std::string_view x,
-                                std::string_view y) noexcept {
-  return x.compare(y) <=> 0;
-}
-
 bool less_key(const value::entry& x, const value& key) noexcept {
   return x.first < key;
 }
 
 } // namespace
-
-template <class T>
-const T& value::content_as() const noexcept {
-  return static_cast<const node_of<T>*>(node_)->content;
-}
 
 // -- constructors, destructors, and assignment --------------------------------
 
@@ -110,23 +51,37 @@ value::value(double x) noexcept : kind_(kind::real) {
 }
 
 value::value(std::string x)
-  : kind_(kind::string),
-    node_(new node_of<std::string>(kind::string, std::move(x))) {
+  : kind_(kind::string), node_(text_node::keep(kind_, std::move(x))) {
   // nop
 }
 
-value::value(std::string_view x) : value(std::string{x}) {
+value::value(std::string_view x)
+  : kind_(kind::string), node_(text_node::copy(kind_, larder::as_bytes(x))) {
   // nop
 }
 
-value::value(const char* x) : value(std::string{x}) {
+value::value(const char* x) : value(std::string_view{x}) {
   // nop
 }
 
 value::value(larder::bytes x)
-  : kind_(kind::bytes),
-    node_(new node_of<larder::bytes>(kind::bytes, std::move(x))) {
+  : kind_(kind::bytes), node_(text_node::keep(kind_, std::move(x))) {
   // nop
+}
+
+value::value(bytes_view x)
+  : kind_(kind::bytes), node_(text_node::copy(kind_, x)) {
+  // nop
+}
+
+value value::shared_string(std::string_view xs,
+                           std::shared_ptr<const void> owner) {
+  return {kind::string, text_node::share(kind::string, larder::as_bytes(xs),
+                                         std::move(owner))};
+}
+
+value value::shared_bytes(bytes_view xs, std::shared_ptr<const void> owner) {
+  return {kind::bytes, text_node::share(kind::bytes, xs, std::move(owner))};
 }
 
 value::value(const larder::uuid& x)
@@ -156,12 +111,11 @@ value value::from_unsigned(uint64_t x) {
 
 value value::keyword(std::string_view name) {
   return {kind::keyword,
-          new node_of<std::string>(kind::keyword, std::string{name})};
+          text_node::copy(kind::keyword, larder::as_bytes(name))};
 }
 
 value value::symbol(std::string_view name) {
-  return {kind::symbol,
-          new node_of<std::string>(kind::symbol, std::string{name})};
+  return {kind::symbol, text_node::copy(kind::symbol, larder::as_bytes(name))};
 }
 
 value value::instant(int64_t ms) noexcept {
@@ -171,26 +125,39 @@ value value::instant(int64_t ms) noexcept {
   return result;
 }
 
-namespace {
-
-template <class Node, class T>
-Node* make_collection(value::kind k, T content) {
-  auto depth = depth_of(content);
-  auto ptr = new Node(k, std::move(content));
-  ptr->depth = depth;
-  return ptr;
+const value::node* value::empty_collection(kind k) {
+  auto make = [](kind x) -> const node* {
+    node* result = nullptr;
+    if (x == kind::map)
+      result = new node_of<entries_t>(x, {});
+    else
+      result = new node_of<items_t>(x, {});
+    result->depth = 1;
+    result->immortal = true;
+    return result;
+  };
+  // Never freed: there may be static values that refer to them.
+  static const std::array all{make(kind::vector), make(kind::list),
+                              make(kind::set), make(kind::map)};
+  return all[static_cast<size_t>(k) - static_cast<size_t>(kind::vector)];
 }
 
-} // namespace
+template <class T>
+value value::make_collection(kind k, T content) {
+  if (content.empty())
+    return {k, empty_collection(k)};
+  auto depth = depth_of(content);
+  auto ptr = new node_of<T>(k, std::move(content));
+  ptr->depth = depth;
+  return {k, ptr};
+}
 
 value value::vector(std::vector<value> items) {
-  return {kind::vector,
-          make_collection<node_of<items_t>>(kind::vector, std::move(items))};
+  return make_collection(kind::vector, std::move(items));
 }
 
 value value::list(std::vector<value> items) {
-  return {kind::list,
-          make_collection<node_of<items_t>>(kind::list, std::move(items))};
+  return make_collection(kind::list, std::move(items));
 }
 
 value value::set(std::vector<value> items) {
@@ -200,8 +167,7 @@ value value::set(std::vector<value> items) {
 }
 
 value value::set_from_sorted(std::vector<value> items) {
-  return {kind::set,
-          make_collection<node_of<items_t>>(kind::set, std::move(items))};
+  return make_collection(kind::set, std::move(items));
 }
 
 value value::map(std::vector<entry> entries) {
@@ -217,14 +183,15 @@ value value::map(std::vector<entry> entries) {
 }
 
 value value::map_from_sorted(std::vector<entry> entries) {
-  return {kind::map,
-          make_collection<node_of<entries_t>>(kind::map, std::move(entries))};
+  return make_collection(kind::map, std::move(entries));
 }
 
 value value::tagged(std::string_view tag, value content) {
-  return {kind::tagged,
-          make_collection<node_of<tagged_t>>(
-            kind::tagged, tagged_t{std::string{tag}, std::move(content)})};
+  auto depth = one_deeper(content.depth());
+  auto ptr = new node_of<tagged_t>(
+    kind::tagged, tagged_t{std::string{tag}, std::move(content)});
+  ptr->depth = depth;
+  return {kind::tagged, ptr};
 }
 
 bool value::is_reserved_tag(std::string_view tag) noexcept {
@@ -235,7 +202,7 @@ value::value(const value& other) noexcept
   : kind_(other.kind_), integer_(other.integer_) {
   if (has_node(kind_)) {
     node_ = other.node_;
-    node_->references.fetch_add(1, std::memory_order_relaxed);
+    node_->acquire();
   }
 }
 
@@ -244,11 +211,13 @@ value& value::operator=(const value& other) noexcept {
 }
 
 void value::drop_node() noexcept {
-  if (node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+  if (node_->drop())
     release(node_);
 }
 
 void value::release(const node* ptr) noexcept {
+  if (text_node::holds(ptr->type))
+    return text_node::destroy(static_cast<const text_node*>(ptr));
   // Children are moved to a list and released from there, so that the depth of
   // a value never becomes the depth of the call stack.
   static thread_local std::vector<value>* pending = nullptr;
@@ -261,14 +230,6 @@ void value::release(const node* ptr) noexcept {
       pending->push_back(std::move(x));
   };
   switch (ptr->type) {
-    case kind::string:
-    case kind::keyword:
-    case kind::symbol:
-      delete static_cast<const node_of<std::string>*>(ptr);
-      break;
-    case kind::bytes:
-      delete static_cast<const node_of<larder::bytes>*>(ptr);
-      break;
     case kind::uuid:
       delete static_cast<const node_of<larder::uuid>*>(ptr);
       break;
@@ -319,11 +280,11 @@ void value::release(const node* ptr) noexcept {
 // -- inspection ---------------------------------------------------------------
 
 std::string_view value::as_string() const noexcept {
-  return content_as<std::string>();
+  return as_chars(static_cast<const text_node*>(node_)->data);
 }
 
 bytes_view value::as_bytes() const noexcept {
-  return content_as<larder::bytes>();
+  return static_cast<const text_node*>(node_)->data;
 }
 
 const larder::uuid& value::as_uuid() const noexcept {
@@ -420,60 +381,10 @@ size_t value::footprint() const noexcept {
   return result;
 }
 
-size_t value::hash() const noexcept {
-  auto seed = static_cast<size_t>(kind_) + 1;
-  if (!has_node(kind_)) {
-    auto raw = kind_ == kind::real ? std::bit_cast<int64_t>(real_) : integer_;
-    return hash_bytes(&raw, sizeof(raw), seed);
-  }
-  auto result = node_->hash.load(std::memory_order_relaxed);
-  if (result != 0)
-    return result;
-  auto mix = [&](size_t x) { result = hash_bytes(&x, sizeof(x), result); };
-  result = seed;
-  switch (kind_) {
-    case kind::string:
-    case kind::keyword:
-    case kind::symbol:
-      result = hash_bytes(as_string().data(), as_string().size(), seed);
-      break;
-    case kind::bytes:
-      result = hash_bytes(as_bytes().data(), as_bytes().size(), seed);
-      break;
-    case kind::uuid:
-      result = hash_bytes(as_uuid().data.data(), 16, seed);
-      break;
-    case kind::big_integer:
-      mix(boost::multiprecision::hash_value(as_big_integer().digits));
-      break;
-    case kind::decimal:
-      mix(boost::multiprecision::hash_value(as_decimal().unscaled));
-      mix(static_cast<size_t>(as_decimal().scale));
-      break;
-    case kind::map:
-      for (auto& [key, val] : entries()) {
-        mix(key.hash());
-        mix(val.hash());
-      }
-      break;
-    case kind::tagged:
-      mix(hash_bytes(tag().data(), tag().size(), seed));
-      mix(content().hash());
-      break;
-    default:
-      for (auto& x : items())
-        mix(x.hash());
-  }
-  if (result == 0)
-    result = 1;
-  node_->hash.store(result, std::memory_order_relaxed);
-  return result;
-}
-
 // -- modifiers ----------------------------------------------------------------
 
 bool value::shares() const noexcept {
-  return node_->references.load(std::memory_order_acquire) > 1;
+  return node_->shares();
 }
 
 std::vector<value> value::take_items() && {
@@ -527,72 +438,6 @@ value value::without(const value& key) && {
   auto xs = std::move(*this).take_items();
   xs.erase(std::lower_bound(xs.begin(), xs.end(), key));
   return set_from_sorted(std::move(xs));
-}
-
-// -- comparison ---------------------------------------------------------------
-
-std::strong_ordering value::compare(const value& x, const value& y) noexcept {
-  if (x.kind_ != y.kind_)
-    return x.kind_ <=> y.kind_;
-  if (has_node(x.kind_) && x.node_ == y.node_)
-    return std::strong_ordering::equal;
-  switch (x.kind_) {
-    case kind::nil:
-      return std::strong_ordering::equal;
-    case kind::boolean:
-    case kind::integer:
-    case kind::character:
-    case kind::instant:
-      return x.integer_ <=> y.integer_;
-    case kind::real:
-      return ordered_bits(x.real_) <=> ordered_bits(y.real_);
-    case kind::string:
-    case kind::keyword:
-    case kind::symbol:
-      return order_text(x.as_string(), y.as_string());
-    case kind::bytes:
-      return order_text(as_chars(x.as_bytes()), as_chars(y.as_bytes()));
-    case kind::uuid:
-      return x.as_uuid() <=> y.as_uuid();
-    case kind::big_integer:
-      return x.as_big_integer() <=> y.as_big_integer();
-    case kind::decimal:
-      return x.as_decimal() <=> y.as_decimal();
-    case kind::vector:
-    case kind::list:
-    case kind::set: {
-      auto xs = x.items();
-      auto ys = y.items();
-      return std::lexicographical_compare_three_way(xs.begin(), xs.end(),
-                                                    ys.begin(), ys.end());
-    }
-    case kind::map: {
-      auto xs = x.entries();
-      auto ys = y.entries();
-      return std::lexicographical_compare_three_way(xs.begin(), xs.end(),
-                                                    ys.begin(), ys.end());
-    }
-    case kind::tagged: {
-      auto res = order_text(x.tag(), y.tag());
-      return res != 0 ? res : compare(x.content(), y.content());
-    }
-  }
-  return std::strong_ordering::equal;
-}
-
-bool value::equal(const value& x, const value& y) noexcept {
-  if (x.kind_ != y.kind_)
-    return false;
-  if (!has_node(x.kind_))
-    return compare(x, y) == 0;
-  if (x.node_ == y.node_)
-    return true;
-  // Different hashes, where both are known, save the walk.
-  auto xh = x.node_->hash.load(std::memory_order_relaxed);
-  auto yh = y.node_->hash.load(std::memory_order_relaxed);
-  if (xh != 0 && yh != 0 && xh != yh)
-    return false;
-  return x.size() == y.size() && compare(x, y) == 0;
 }
 
 // -- free functions -----------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -103,9 +104,17 @@ public:
   value(const char* x);
 
   value(larder::bytes x);
+  value(bytes_view x);
   value(const larder::uuid& x);
   value(larder::big_integer x);
   value(larder::decimal x);
+
+  /// Makes a string or bytes of what stays where it is.
+  /// @param owner keeps the characters alive and unchanged, and nothing else
+  ///              that might be missed, as the value may live for long
+  static value shared_string(std::string_view xs,
+                             std::shared_ptr<const void> owner);
+  static value shared_bytes(bytes_view xs, std::shared_ptr<const void> owner);
 
   /// Makes the keyword `:name`; `name` comes without the colon.
   static value keyword(std::string_view name);
@@ -294,11 +303,18 @@ private:
   struct node;
   template <class T>
   struct node_of;
+  struct text_node;
+  struct shared_text_node;
 
   static value from_unsigned(uint64_t x);
   static std::strong_ordering compare(const value& x, const value& y) noexcept;
   static bool equal(const value& x, const value& y) noexcept;
   static void release(const node* ptr) noexcept;
+
+  template <class T>
+  static value make_collection(kind k, T content);
+
+  static const node* empty_collection(kind k);
 
   value(kind k, const node* ptr) noexcept : kind_(k), node_(ptr) {
     // nop
