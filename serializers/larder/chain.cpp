@@ -12,11 +12,10 @@ namespace larder {
 
 namespace {
 
-/// The additional data of a value segment.
-bytes value_binding(const chain& ch, std::string_view key,
-                    bytes_view header_bytes) {
-  return detail::binding("larder value", ch.store(), key,
-                         header_bytes.first(header::value_bound_size));
+detail::segment_place place_of_value(const chain& ch, std::string_view key,
+                                     bytes_view header_bytes) {
+  return {"larder value", ch.store(), key,
+          header_bytes.first(header::value_bound_size)};
 }
 
 /// Reads the header and checks that metadata follows.
@@ -40,13 +39,17 @@ expected<void> verify_binary(const chain& ch, std::string_view key,
 /// Checks and decodes the value segment.
 expected<value> read_value(const chain& ch, std::string_view key,
                            const header& h, const detail::codecs& with,
-                           bytes_view blob, uint64_t& plain_size) {
+                           bytes_view blob,
+                           const std::shared_ptr<const void>& owner,
+                           uint64_t& plain_size) {
   auto segment = blob.subspan(h.value_offset());
   bytes bound;
   if (h.layout != 1) {
-    bound = value_binding(ch, key, blob);
-    if (detail::checksum(bound, segment) != h.value_checksum)
+    auto place = place_of_value(ch, key, blob);
+    if (place.checksum(segment) != h.value_checksum)
       return fail(errc::corruption, "the checksum of the value is wrong");
+    if (h.encryptor_id != 0)
+      bound = place.binding();
   }
   auto& lim = ch.config().limits;
   bytes buffer;
@@ -55,7 +58,8 @@ expected<value> read_value(const chain& ch, std::string_view key,
   if (!plain)
     return fail(plain.error());
   plain_size = plain->size();
-  return with.deserialize(*plain, lim);
+  auto shared = plain->data() == segment.data() ? owner : nullptr;
+  return with.deserialize(*plain, lim, shared);
 }
 
 } // namespace
@@ -131,15 +135,15 @@ expected<encoded_document> chain::encode_measured(std::string_view key,
     h.flags |= header::flag_raw_value;
   h.value_size = with->encrypts() ? buffer.size() + with->overhead()
                                   : blob.size() - h.value_offset();
-  auto bound = value_binding(*this, key, detail::encode_header(h));
+  auto raw_header = detail::encode_header(h);
+  auto place = place_of_value(*this, key, raw_header);
   if (with->encrypts()) {
     blob.reserve(h.value_offset() + h.value_size);
     blob.resize(h.value_offset());
-    if (auto ok = with->seal(bound, buffer, blob); !ok)
+    if (auto ok = with->seal(place.binding(), buffer, blob); !ok)
       return fail(ok.error());
   }
-  h.value_checksum
-    = detail::checksum(bound, bytes_view{blob}.subspan(h.value_offset()));
+  h.value_checksum = place.checksum(bytes_view{blob}.subspan(h.value_offset()));
   auto prefix = std::span{blob}.first(h.value_offset());
   if (auto ok = detail::write_prefix(*this, key, *with, h, stored_meta, prefix);
       !ok)
@@ -147,7 +151,9 @@ expected<encoded_document> chain::encode_measured(std::string_view key,
   return encoded_document{std::move(blob), encoded->plain_size};
 }
 
-expected<document> chain::decode(std::string_view key, bytes_view blob) const {
+expected<document>
+chain::decode(std::string_view key, bytes_view blob,
+              const std::shared_ptr<const void>& owner) const {
   auto h = read_header(blob);
   if (!h)
     return fail(h.error());
@@ -166,7 +172,8 @@ expected<document> chain::decode(std::string_view key, bytes_view blob) const {
     return document{std::move(opened->meta), {}, 0};
   }
   uint64_t plain_size = 0;
-  auto content = read_value(*this, key, *h, opened->with, blob, plain_size);
+  auto content
+    = read_value(*this, key, *h, opened->with, blob, owner, plain_size);
   if (!content)
     return fail(content.error());
   return document{std::move(opened->meta), std::move(*content), plain_size};

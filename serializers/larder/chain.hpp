@@ -100,9 +100,14 @@ public:
                                              const value& content) const;
 
   /// Checks and decodes a whole blob; all chunks of a binary are checked, too.
+  /// @param owner keeps `blob` alive and unchanged; with it, a value that is
+  ///              one large string and neither compressed nor encrypted refers
+  ///              to the blob instead of a copy
   /// @returns `corruption`, `authentication_failed`, `unknown_codec`,
   ///          `unknown_encryption_key`, `limit_exceeded`
-  expected<document> decode(std::string_view key, bytes_view blob) const;
+  expected<document> decode(std::string_view key, bytes_view blob,
+                            const std::shared_ptr<const void>& owner
+                            = nullptr) const;
 
   /// Checks and decodes header and metadata; `blob` may end behind them.
   expected<metadata> decode_metadata(std::string_view key,

@@ -81,6 +81,12 @@ find_in(const std::vector<std::shared_ptr<const Codec>>& known,
 
 } // namespace
 
+expected<value>
+serializer::decode_shared(bytes_view in, const limits& lim,
+                          const std::shared_ptr<const void>&) const {
+  return decode(in, lim);
+}
+
 codec_registry::codec_registry()
   : serializers_{detail::make_edn_serializer(),
                  detail::make_fressian_serializer(),

@@ -63,6 +63,13 @@ public:
     return true;
   }
 
+  /// As `decode`, for large strings and byte strings without a copy: they may
+  /// share the memory of `in` by `value::shared_string` and `shared_bytes`.
+  /// @param owner keeps `in` alive and unchanged
+  virtual expected<value>
+  decode_shared(bytes_view in, const limits& lim,
+                const std::shared_ptr<const void>& owner) const;
+
   /// Whether `decode` may be given bytes that nothing has verified, as blobs of
   /// layout 1 are. If not, such blobs are refused.
   virtual bool safe_on_untrusted_input() const noexcept {

@@ -15,7 +15,7 @@ namespace {
 class cbor_serializer final : public serializer {
 public:
   uint8_t id() const noexcept override {
-    return 3;
+    return cbor::serializer_id;
   }
 
   std::string_view name() const noexcept override {
@@ -31,6 +31,12 @@ public:
 
   expected<value> decode(bytes_view in, const limits& lim) const override {
     return cbor::decode(in, cbor::boring_dialect, lim);
+  }
+
+  expected<value>
+  decode_shared(bytes_view in, const limits& lim,
+                const std::shared_ptr<const void>& owner) const override {
+    return cbor::decode(in, cbor::boring_dialect, lim, owner);
   }
 };
 

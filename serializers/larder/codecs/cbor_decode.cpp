@@ -19,6 +19,9 @@ namespace {
 
 using boost::multiprecision::cpp_int;
 
+/// Shorter strings are always copied.
+constexpr size_t min_shared_size = 4096;
+
 /// Input of fewer bytes is decoded without a cache of keys.
 constexpr size_t small_input = 1024;
 
@@ -39,8 +42,10 @@ double from_half(uint64_t bits) noexcept {
 
 } // namespace
 
-decoder::decoder(bytes_view in, const dialect& how, const limits& lim)
+decoder::decoder(bytes_view in, const dialect& how, const limits& lim,
+                 const std::shared_ptr<const void>& owner)
   : reader(in, how, lim.max_value_size),
+    owner_(owner),
     reservable_(in.size()),
     recent_keys_(in.size() < small_input ? 0 : recent_key_slots) {
   // nop
@@ -124,13 +129,24 @@ value decoder::integer(const head& x) {
   return x.is(major::natural) ? n : ~n;
 }
 
+/// Whether a string can stay where it is. It must be most of the input, which
+/// it keeps alive.
+bool decoder::may_share(const string_item& item) const noexcept {
+  auto size = item.content.size();
+  return owner_ != nullptr && item.chunks.empty() && size >= min_shared_size
+         && size >= (position() + rest()) / 2;
+}
+
 /// Makes the value of a string, or takes the one that others share.
 bool decoder::make_string(string_item& item, value& result) {
-  auto make = [&item] {
+  auto make = [this, &item] {
+    if (may_share(item))
+      return item.is_text ? value::shared_string(item.text(), owner_)
+                          : value::shared_bytes(item.content, owner_);
     if (item.is_text)
       return value{item.text()};
-    return value{item.chunks.empty() ? to_bytes(item.content)
-                                     : std::move(item.chunks)};
+    return item.chunks.empty() ? value{item.content}
+                               : value{std::move(item.chunks)};
   };
   if (item.referred == nullptr) {
     result = make();
@@ -258,12 +274,13 @@ bool decoder::read_set(value& result, size_t depth) {
   return true;
 }
 
-expected<value> decode(bytes_view in, const dialect& how, const limits& lim) {
+expected<value> decode(bytes_view in, const dialect& how, const limits& lim,
+                       const std::shared_ptr<const void>& owner) {
   if (in.size() > lim.max_value_size)
     return fail(errc::limit_exceeded,
                 fmt::format("{}: {} bytes are more than the limit of {}",
                             how.name, in.size(), lim.max_value_size));
-  return decoder{in, how, lim}.run(lim.max_depth);
+  return decoder{in, how, lim, owner}.run(lim.max_depth);
 }
 
 } // namespace larder::detail::cbor

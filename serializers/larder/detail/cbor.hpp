@@ -31,12 +31,18 @@
 #include "larder/bytes.hpp"
 #include "larder/error.hpp"
 #include "larder/limits.hpp"
+#include "larder/metadata.hpp"
 #include "larder/value.hpp"
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string_view>
 
 namespace larder::detail::cbor {
+
+/// What headers call the serializer.
+constexpr uint8_t serializer_id = 3;
 
 enum class major : uint8_t {
   natural,
@@ -105,7 +111,16 @@ expected<void> encode(const value& x, bytes& out);
 
 /// Decodes all of `in`.
 /// @param how lives as long as the program
+/// @param owner what keeps `in` alive for strings that make up most of it and
+///              need not be copied then; may be null
 /// @returns `corruption`, `limit_exceeded`
-expected<value> decode(bytes_view in, const dialect& how, const limits& lim);
+expected<value> decode(bytes_view in, const dialect& how, const limits& lim,
+                       const std::shared_ptr<const void>& owner = nullptr);
+
+/// Decodes metadata (without what the header has) in the form that nearly all
+/// have, several times as fast as by way of a value: that of a key that is a
+/// string, keyword or symbol, without extras, as `encode` writes it.
+/// @returns nothing for all else, be it right or wrong: ask `decode` then
+std::optional<metadata> decode_plain_metadata(bytes_view in);
 
 } // namespace larder::detail::cbor

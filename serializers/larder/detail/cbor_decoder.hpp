@@ -7,6 +7,7 @@
 
 #include "larder/detail/cbor_reader.hpp"
 
+#include <memory>
 #include <utility>
 
 namespace larder::detail::cbor {
@@ -14,7 +15,8 @@ namespace larder::detail::cbor {
 /// Decodes one value. What fails returns false, as in the reader.
 class decoder : private reader {
 public:
-  decoder(bytes_view in, const dialect& how, const limits& lim);
+  decoder(bytes_view in, const dialect& how, const limits& lim,
+          const std::shared_ptr<const void>& owner);
 
   expected<value> run(size_t max_depth);
 
@@ -30,6 +32,8 @@ private:
   bool read_integer(value& result);
 
   bool make_string(string_item& item, value& result);
+
+  bool may_share(const string_item& item) const noexcept;
 
   // -- collections ------------------------------------------------------------
 
@@ -101,6 +105,7 @@ private:
 
   bool skip_typed_array(size_t& count);
 
+  const std::shared_ptr<const void>& owner_; // of the input, or null
   size_t reservable_;
   std::vector<std::pair<bytes_view, value>> recent_keys_;
 };

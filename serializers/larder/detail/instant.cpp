@@ -103,6 +103,35 @@ std::optional<std::chrono::minutes> offset(scanner& in) noexcept {
   return sign == '-' ? -result : result;
 }
 
+/// Reads what `format_instant` prints, which most texts are, and nothing else.
+std::optional<int64_t> parse_printed(std::string_view str) noexcept {
+  using namespace std::chrono;
+  if (str.size() != 24 || str[4] != '-' || str[7] != '-' || str[10] != 'T'
+      || str[13] != ':' || str[16] != ':' || str[19] != '.' || str[23] != 'Z')
+    return std::nullopt;
+  unsigned greatest = 0; // of what should be digits
+  auto number = [&](size_t pos, size_t digits) {
+    unsigned result = 0;
+    for (size_t i = pos; i < pos + digits; ++i) {
+      auto x = static_cast<unsigned char>(str[i]) - unsigned{'0'};
+      greatest = std::max(greatest, x);
+      result = result * 10 + x;
+    }
+    return result;
+  };
+  year_month_day date{year{static_cast<int>(number(0, 4))}, month{number(5, 2)},
+                      day{number(8, 2)}};
+  auto h = number(11, 2);
+  auto m = number(14, 2);
+  auto s = number(17, 2);
+  auto ms = number(20, 3);
+  if (greatest > 9 || !date.ok() || h > 23 || m > 59 || s > 59)
+    return std::nullopt;
+  auto when = sys_time<milliseconds>{sys_days{date}} + hours{h} + minutes{m}
+              + seconds{s} + milliseconds{ms};
+  return when.time_since_epoch().count();
+}
+
 void print(char* dst, unsigned x, size_t digits) noexcept {
   for (auto i = digits; i > 0; --i) {
     dst[i - 1] = static_cast<char>('0' + x % 10);
@@ -135,6 +164,8 @@ std::array<char, 24> format_instant(int64_t ms) noexcept {
 
 std::optional<int64_t> parse_instant(std::string_view str) noexcept {
   using namespace std::chrono;
+  if (auto ms = parse_printed(str))
+    return ms;
   scanner in{str};
   auto y = in.number(4);
   in.one_of("-");

@@ -3,12 +3,14 @@
 
 #include "larder/detail/segment.hpp"
 
+#include "larder/detail/cbor.hpp"
 #include "larder/key.hpp"
 #include "larder/konserve/lz4_frame.hpp"
 
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 
 namespace larder::detail {
@@ -38,25 +40,50 @@ tl::unexpected<error> too_large(size_t max_size) {
                                       + std::to_string(max_size) + " bytes");
 }
 
-bytes metadata_binding(const chain& ch, std::string_view key,
-                       bytes_view header_bytes) {
-  return binding(metadata_context, ch.store(), key,
-                 header_bytes.first(header::metadata_bound_size));
+segment_place place_of_metadata(const chain& ch, std::string_view key,
+                                bytes_view header_bytes) {
+  return {metadata_context, ch.store(), key,
+          header_bytes.first(header::metadata_bound_size)};
 }
 
 } // namespace
 
+// -- segment_place ------------------------------------------------------------
+
+size_t segment_place::binding_size() const noexcept {
+  return context.size() + store.data.size() + sizeof(uint64_t) + key.size()
+         + header_part.size();
+}
+
+void segment_place::write_binding(std::byte* dst) const noexcept {
+  auto put
+    = [&dst](bytes_view xs) { dst = std::copy(xs.begin(), xs.end(), dst); };
+  put(as_bytes(context));
+  put(store.data);
+  store_big_endian(dst, uint64_t{key.size()});
+  dst += sizeof(uint64_t);
+  put(as_bytes(key));
+  put(header_part);
+}
+
+bytes segment_place::binding() const {
+  bytes result(binding_size());
+  write_binding(result.data());
+  return result;
+}
+
+uint64_t segment_place::checksum(bytes_view segment) const {
+  std::array<std::byte, 512> buffer; // no memory for keys of a usual size
+  auto size = binding_size();
+  if (size > buffer.size())
+    return detail::checksum(binding(), segment);
+  write_binding(buffer.data());
+  return detail::checksum(bytes_view{buffer}.first(size), segment);
+}
+
 bytes binding(std::string_view context, const uuid& store, std::string_view key,
               bytes_view header_part) {
-  bytes result;
-  result.reserve(context.size() + store.data.size() + sizeof(uint64_t)
-                 + key.size() + header_part.size());
-  append(result, as_bytes(context));
-  append(result, store.data);
-  append_big_endian(result, uint64_t{key.size()});
-  append(result, as_bytes(key));
-  append(result, header_part);
-  return result;
+  return segment_place{context, store, key, header_part}.binding();
 }
 
 uint64_t checksum_seed(bytes_view binding) noexcept {
@@ -235,8 +262,13 @@ expected<bytes_view> codecs::open(bytes_view binding, bytes_view stored,
   return current;
 }
 
-expected<value> codecs::deserialize(bytes_view in, const limits& lim) const {
-  return guarded(*serializer_, [&] { return serializer_->decode(in, lim); });
+expected<value>
+codecs::deserialize(bytes_view in, const limits& lim,
+                    const std::shared_ptr<const void>& owner) const {
+  return guarded(*serializer_, [&] {
+    return owner ? serializer_->decode_shared(in, lim, owner)
+                 : serializer_->decode(in, lim);
+  });
 }
 
 // -- metadata -----------------------------------------------------------------
@@ -252,12 +284,13 @@ expected<void> write_prefix(const chain& ch, std::string_view key,
                             const codecs& with, header& h, bytes_view stored,
                             std::span<std::byte> out) {
   auto raw = encode_header(h);
-  auto bound = metadata_binding(ch, key, raw);
+  auto place = place_of_metadata(ch, key, raw);
+  auto bound = with.encrypts() ? place.binding() : bytes{};
   bytes segment;
   segment.reserve(h.metadata_size);
   if (auto ok = with.seal(bound, stored, segment); !ok)
     return ok;
-  h.metadata_checksum = checksum(bound, segment);
+  h.metadata_checksum = place.checksum(segment);
   store_big_endian(raw.data() + header::metadata_bound_size,
                    h.metadata_checksum);
   std::copy(segment.begin(), segment.end(),
@@ -291,6 +324,18 @@ bool agree_on_binaries(const header& h) noexcept {
          && !(plain && h.encryptor_id != 0);
 }
 
+expected<metadata> parse_metadata(const codecs& with, bytes_view plain,
+                                  const limits& lim) {
+  if (with.serializer_id() == cbor::serializer_id && lim.max_depth > 0
+      && plain.size() <= lim.max_value_size)
+    if (auto meta = cbor::decode_plain_metadata(plain))
+      return std::move(*meta);
+  auto stored = with.deserialize(plain, lim);
+  if (!stored)
+    return fail(stored.error().with_context("metadata"));
+  return metadata::from_stored_form(*stored);
+}
+
 } // namespace
 
 expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
@@ -298,9 +343,11 @@ expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
   auto segment = prefix.subspan(h.size());
   bytes bound;
   if (h.layout != 1) {
-    bound = metadata_binding(ch, key, prefix);
-    if (checksum(bound, segment) != h.metadata_checksum)
+    auto place = place_of_metadata(ch, key, prefix);
+    if (place.checksum(segment) != h.metadata_checksum)
       return fail(errc::corruption, "the checksum of the metadata is wrong");
+    if (h.encryptor_id != 0)
+      bound = place.binding();
     if (!agree_on_binaries(h))
       return fail(errc::corruption, "the header's flags contradict each other");
   }
@@ -317,12 +364,9 @@ expected<opened_metadata> read_metadata(const chain& ch, std::string_view key,
                           lim.max_metadata_size, buffer);
   if (!plain)
     return fail(plain.error().with_context("metadata"));
-  auto stored = with->deserialize(*plain, lim);
-  if (!stored)
-    return fail(stored.error().with_context("metadata"));
-  auto meta = metadata::from_stored_form(*stored);
+  auto meta = parse_metadata(*with, *plain, lim);
   if (!meta)
-    return fail(meta.error());
+    return fail(std::move(meta.error()));
   if (auto ok = check_key(key, *meta, h); !ok)
     return fail(ok.error());
   auto is = [&](content_type x) { return meta->type == x; };

@@ -13,11 +13,28 @@
 
 namespace larder::detail {
 
-/// Names the place of a segment: what is put there from elsewhere must fail.
-/// The bytes are the segment's additional authenticated data, and their hash
-/// seeds its checksum:
-///
-///     context || store || key size (8 bytes) || key || header_part
+/// The place of a segment: what is put there from elsewhere must fail.
+struct segment_place {
+  std::string_view context;
+  const uuid& store;
+  std::string_view key;
+  bytes_view header_part;
+
+  /// What binds a segment to its place. The bytes are the segment's additional
+  /// authenticated data, and their hash seeds its checksum:
+  ///
+  ///     context || store || key size (8 bytes) || key || header_part
+  bytes binding() const;
+
+  /// Returns the XXH3 hash of `segment` seeded with that of the binding.
+  uint64_t checksum(bytes_view segment) const;
+
+private:
+  size_t binding_size() const noexcept;
+  void write_binding(std::byte* dst) const noexcept;
+};
+
+/// Returns `segment_place::binding`.
 bytes binding(std::string_view context, const uuid& store, std::string_view key,
               bytes_view header_part);
 
@@ -47,6 +64,11 @@ public:
 
   bool encrypts() const noexcept {
     return encryptor_ != nullptr;
+  }
+
+  /// What headers call the serializer.
+  uint8_t serializer_id() const noexcept {
+    return serializer_->id();
   }
 
   bool safe_on_untrusted_input() const noexcept {
@@ -87,7 +109,10 @@ public:
                             size_t max_size, bytes& buffer) const;
 
   /// The inverse of `serialize`.
-  expected<value> deserialize(bytes_view in, const limits& lim) const;
+  /// @param owner what keeps `in` alive for parts of the value; may be null
+  expected<value> deserialize(bytes_view in, const limits& lim,
+                              const std::shared_ptr<const void>& owner
+                              = nullptr) const;
 
 private:
   const serializer* serializer_ = nullptr;
