@@ -99,6 +99,15 @@ struct blob_view {
   bytes_view data;
   uint64_t blob_size = 0; ///< size of the whole blob
   std::shared_ptr<const void> owner;
+  /// The owner is memory for `data` and nothing else, so that it may be kept
+  /// for as long as one likes. Other owners hold what the engine has for all;
+  /// they are to be let go soon.
+  bool lasting = false;
+
+  /// The owner if it may be kept for long, else null.
+  std::shared_ptr<const void> lasting_owner() const {
+    return lasting ? owner : nullptr;
+  }
 };
 
 /// Nothing if there is no such key: that is no error.

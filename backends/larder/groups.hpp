@@ -16,7 +16,8 @@
 namespace larder {
 
 /// Calls `f` with the indices of each set of mutations that succeed or fail
-/// together: those of a group, or a single one.
+/// together: those of a group, or a single one. Single ones come in the order
+/// of their keys, which trees like best.
 template <class F>
 void for_each_group(std::span<const mutation> batch, F f) {
   if (batch.size() == 1) {
@@ -28,7 +29,8 @@ void for_each_group(std::span<const mutation> batch, F f) {
   std::vector<size_t> order(batch.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t x, size_t y) {
-    return std::tie(batch[x].group, x) < std::tie(batch[y].group, y);
+    return std::tie(batch[x].group, batch[x].key)
+           < std::tie(batch[y].group, batch[y].key);
   });
   std::span<const size_t> rest{order};
   while (!rest.empty()) {

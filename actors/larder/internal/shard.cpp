@@ -550,7 +550,7 @@ expected<void> shard::decode(slot& s, const blob_view& blob, bool& needs_more) {
     again(binary ? blob_part::metadata : blob_part::all, knowledge::content);
     return {};
   }
-  auto doc = ctx_->blobs().decode(s.encoded, blob.data);
+  auto doc = ctx_->blobs().decode(s.encoded, blob.data, blob.lasting_owner());
   if (!doc)
     return fail(std::move(doc.error()));
   stats_.plain_read.add(doc->plain_size);

@@ -6,6 +6,7 @@
 #include "content.hpp"
 #include "tree.hpp"
 
+#include "larder/detail/blob_memory.hpp"
 #include "larder/detail/blob_part.hpp"
 
 #include <algorithm>
@@ -70,10 +71,10 @@ read_outcome lmdb_read(const lmdb_environment& env, MDB_txn* txn,
   } else if (rc = lmdb_part_size(txn, *record, request.part, size); rc != 0) {
     return problem(rc);
   }
-  auto copy = std::make_shared_for_overwrite<std::byte[]>(size);
+  auto copy = allocate_blob(size);
   if (rc = lmdb_copy(txn, *record, offset, size, copy.get()); rc != 0)
     return problem(rc);
-  return blob_view{{copy.get(), size}, record->blob_size, copy};
+  return blob_view{{copy.get(), size}, record->blob_size, copy, true};
 }
 
 // -- listing ------------------------------------------------------------------
@@ -92,46 +93,37 @@ expected<std::string> decode_cursor(const list_request& request) {
   return std::string{as_chars(key)};
 }
 
-/// Builds a page whose parts of blobs share one buffer.
 class page_builder {
 public:
-  page_builder(const lmdb_environment& env, MDB_txn* txn, blob_part part)
-    : env_(env), txn_(txn), part_(part) {
-    // nop
+  page_builder(const lmdb_environment& env, MDB_txn* txn,
+               const list_request& request)
+    : env_(env), txn_(txn), part_(request.part), owner_(memory_.owner()) {
+    constexpr size_t most = 1000; // more are not believed in
+    page_.entries.reserve(std::min(request.limit, most));
   }
 
   void add(const std::string& key, const std::optional<lmdb_record>& record) {
-    auto offset = buffer_->size();
     uint64_t size = 0;
     auto rc = record ? lmdb_part_size(txn_, *record, part_, size)
                      : MDB_CORRUPTED;
+    std::span<std::byte> copy;
     if (rc == 0) {
-      buffer_->resize(offset + size);
-      rc = lmdb_copy(txn_, *record, 0, size, buffer_->data() + offset);
+      copy = memory_.allocate(size);
+      rc = lmdb_copy(txn_, *record, 0, size, copy.data());
     }
-    if (rc != 0) {
-      buffer_->resize(offset);
+    if (rc == 0)
+      page_.entries.push_back(
+        {key, blob_view{copy, record->blob_size, owner_}});
+    else
       page_.entries.push_back({key, fail(env_.failure("read", rc))});
-      return;
-    }
-    page_.entries.push_back({key, blob_view{{}, record->blob_size, buffer_}});
-    sizes_.push_back(size);
-  }
-
-  /// The buffer stays where it is from now on.
-  list_page finish() {
-    bytes_view rest{*buffer_};
-    auto size = sizes_.begin();
-    for (auto& x : page_.entries)
-      if (x.blob) {
-        x.blob->data = rest.first(*size);
-        rest = rest.subspan(*size++);
-      }
-    return std::move(page_);
   }
 
   size_t size() const noexcept {
     return page_.entries.size();
+  }
+
+  list_page finish() {
+    return std::move(page_);
   }
 
 private:
@@ -139,8 +131,8 @@ private:
   MDB_txn* txn_;
   blob_part part_;
   list_page page_;
-  std::vector<size_t> sizes_;
-  std::shared_ptr<bytes> buffer_ = std::make_shared<bytes>();
+  page_memory memory_;
+  std::shared_ptr<const void> owner_;
 };
 
 } // namespace
@@ -159,7 +151,7 @@ expected<list_page> lmdb_list(lmdb_environment& env,
   auto reader = env.begin_read();
   if (!reader)
     return fail(reader.error());
-  page_builder page{env, reader->txn(), request.part};
+  page_builder page{env, reader->txn(), request};
   lmdb_walk walk;
   auto rc = walk.start(reader->txn(), bound, !request.after.empty());
   for (; rc == 0 && walk.key().starts_with(request.prefix); rc = walk.next()) {

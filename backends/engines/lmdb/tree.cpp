@@ -227,7 +227,23 @@ int lmdb_walk::start(MDB_txn* txn, std::string_view bound, bool exclusive) {
 
 int lmdb_walk::next() {
   key_.resize(branches_.size() * lmdb_segment_size);
-  return settle(get(MDB_NEXT));
+  auto rc = get(MDB_NEXT);
+  if (rc == 0)
+    prefetch_page();
+  return settle(rc);
+}
+
+/// Asks for a page as a whole when the walk enters it: its records lie about in
+/// it, so that each would have to be waited for.
+void lmdb_walk::prefetch_page() {
+  constexpr uintptr_t page_size = 4096;
+  constexpr uintptr_t line_size = 64;
+  auto page = reinterpret_cast<uintptr_t>(name_.mv_data) / page_size;
+  if (page == page_)
+    return;
+  page_ = page;
+  for (auto at = page * page_size; at < (page + 1) * page_size; at += line_size)
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
 }
 
 int lmdb_walk::get(MDB_cursor_op op) {

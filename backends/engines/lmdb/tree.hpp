@@ -63,6 +63,7 @@ public:
 
 private:
   int get(MDB_cursor_op op);
+  void prefetch_page();
   int seek(const lmdb_key& bound);
   int settle(int rc);
   int leave_branch();
@@ -70,6 +71,7 @@ private:
   lmdb_cursor cursor_;
   MDB_val name_{}; ///< where the cursor is
   MDB_val data_{};
+  uintptr_t page_ = 0; ///< the last one that was asked for
   /// The branches on the way, without the root; the segments that lead to them
   /// are the start of the key.
   std::vector<uint64_t> branches_;

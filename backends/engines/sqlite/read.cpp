@@ -5,6 +5,7 @@
 
 #include "schema.hpp"
 
+#include "larder/detail/blob_memory.hpp"
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/cursor.hpp"
 
@@ -56,9 +57,9 @@ expected<blob_view> row::read(uint64_t offset, uint64_t length) const {
     return fail(ok.error());
   offset = std::min(offset, size_);
   length = std::min(length, size_ - offset);
-  auto data = std::make_shared_for_overwrite<std::byte[]>(length);
+  auto data = allocate_blob(length);
   std::span<std::byte> dst{data.get(), static_cast<size_t>(length)};
-  blob_view result{dst, size_, std::move(data)};
+  blob_view result{dst, size_, std::move(data), true};
   if (offset < head_.size()) {
     auto part = head_.subspan(offset);
     part = part.first(std::min(part.size(), dst.size()));

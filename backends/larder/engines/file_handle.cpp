@@ -54,11 +54,19 @@ void file_handle::close() noexcept {
 
 expected<bytes> file_handle::read(uint64_t offset, size_t size) const {
   bytes result(size);
-  auto n = ops_->read(fd_, result, offset);
+  auto n = read(offset, std::span{result});
+  if (!n)
+    return fail(n.error());
+  result.resize(*n);
+  return result;
+}
+
+expected<size_t> file_handle::read(uint64_t offset,
+                                   std::span<std::byte> dst) const {
+  auto n = ops_->read(fd_, dst, offset);
   if (n < 0)
     return fail(io_failure("read", path_, static_cast<int>(n)));
-  result.resize(static_cast<size_t>(n));
-  return result;
+  return static_cast<size_t>(n);
 }
 
 expected<void> file_handle::write(bytes_view data, uint64_t offset) const {

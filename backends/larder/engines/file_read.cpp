@@ -1,6 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "larder/detail/blob_memory.hpp"
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/file/handle.hpp"
 #include "larder/detail/file/names.hpp"
@@ -65,9 +66,9 @@ public:
       case blob_part::metadata:
         return wrap(read_metadata());
       case blob_part::all:
-        return wrap(read(0, blob_size_));
+        return read_part(0, blob_size_);
       case blob_part::range:
-        return wrap(read(request_.offset, request_.length));
+        return read_part(request_.offset, request_.length);
     }
     return fail(errc::invalid_argument, "unknown part of a blob");
   }
@@ -96,7 +97,17 @@ private:
     if (!data)
       return fail(data.error());
     auto owner = std::make_shared<const bytes>(std::move(*data));
-    return blob_view{*owner, blob_size_, owner};
+    return blob_view{*owner, blob_size_, owner, true};
+  }
+
+  read_outcome read_part(uint64_t offset, uint64_t size) const {
+    offset = std::min(offset, blob_size_);
+    size = std::min(size, blob_size_ - offset);
+    auto memory = allocate_blob(size);
+    auto n = file_.read(offset, std::span{memory.get(), size});
+    if (!n)
+      return fail(n.error());
+    return blob_view{{memory.get(), *n}, blob_size_, memory, true};
   }
 
   const file_handle& file_;

@@ -70,7 +70,7 @@ private:
 // -- backend ------------------------------------------------------------------
 
 blob_view view(const blob_ptr& blob, bytes_view part) {
-  return {part, blob->size(), blob};
+  return {part, blob->size(), blob, true};
 }
 
 class memory_backend : public backend {

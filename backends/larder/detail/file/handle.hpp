@@ -7,6 +7,7 @@
 #include "larder/detail/file/ops.hpp"
 #include "larder/error.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,10 @@ public:
 
   /// Returns up to `size` bytes from `offset`, fewer only at the file's end.
   expected<bytes> read(uint64_t offset, size_t size) const;
+
+  /// Does so to `dst`.
+  /// @returns how many bytes there were
+  expected<size_t> read(uint64_t offset, std::span<std::byte> dst) const;
 
   expected<void> write(bytes_view data, uint64_t offset) const;
 
