@@ -359,7 +359,13 @@ TEST_CASE("a store takes over only blobs of its own form, and whole ones") {
 }
 
 TEST_CASE("what was taken over is read by whoever comes behind it") {
-  for (auto engine : {make_memory(), make_shared_memory()}) {
+  temp_dir dir;
+  backend_registry registry;
+  auto where = *uri::parse("file:" + (dir / "store") + "?sync=off");
+  auto file = (*registry.find("file"))->create(where);
+  REQUIRE(file);
+  for (auto engine : {make_memory(), make_shared_memory(),
+                      std::shared_ptr<backend>(std::move(*file))}) {
     fixture f;
     REQUIRE(f.from.put("a", "content"));
     blocking_client to{f.world.system(), f.world.spawn(on(engine))};
