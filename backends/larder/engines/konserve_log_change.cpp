@@ -185,7 +185,7 @@ std::vector<uuid> nodes_of(const store_state& state,
 }
 
 void remove_nodes(const store_state& state, const std::vector<uuid>& nodes) {
-  for (auto& x : nodes)
+  for (auto& x : std::views::reverse(nodes))
     state.ops->unlink(state.path(blob_name(node_blob_id(x))));
 }
 

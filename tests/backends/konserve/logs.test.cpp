@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "backends/konserve/konserve_tools.hpp"
+#include "backends/watched_ops.hpp"
 
 #include "larder/detail/konserve/log.hpp"
 
@@ -295,6 +296,31 @@ TEST_CASE("nodes that a killed truncation has left are removed later") {
   CHECK(names_in(dir.path()).size() == 4);
   CHECK(store.keys().size() == 1);
   log.entries = {3, 4};
+  REQUIRE(log.put(store));
+  CHECK(names_in(dir.path()).size() == 3);
+  CHECK(store.get(kw("log")).content == log.to_value());
+}
+
+TEST_CASE("nodes that a truncation was killed in removing are removed later") {
+  temp_dir dir;
+  auto store = konserve_store::open(dir.path());
+  log_form log;
+  log.entries = {1, 2, 3, 4};
+  REQUIRE(log.put(store));
+  auto ops = std::make_shared<watched_ops>();
+  detail::ksv::store_config config;
+  config.dir = dir.path();
+  konserve_store killed{
+    detail::ksv::open_store(std::move(config), ops).value()};
+  auto removed = 0;
+  ops->hook([&](watched_ops::call what, const std::string&) {
+    return what == watched_ops::call::unlink && ++removed > 1 ? -EIO : 0;
+  });
+  log.begin = 3;
+  log.entries = {4};
+  REQUIRE(log.put(killed));
+  CHECK(names_in(dir.path()).size() == 4);
+  log.entries = {4, 5};
   REQUIRE(log.put(store));
   CHECK(names_in(dir.path()).size() == 3);
   CHECK(store.get(kw("log")).content == log.to_value());

@@ -45,7 +45,8 @@ expected<log_plan> plan_log(const store_state& state, const uuid& id,
 std::vector<uuid> nodes_of(const store_state& state,
                            const std::optional<stored_blob>& holder);
 
-/// Removes blobs of nodes. What cannot be removed stays as an orphan.
+/// Removes blobs of nodes, the first one last: as long as that is there, the
+/// others are found from it.
 void remove_nodes(const store_state& state, const std::vector<uuid>& nodes);
 
 } // namespace larder::detail::ksv
