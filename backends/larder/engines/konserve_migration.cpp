@@ -1,7 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
-#include "larder/detail/file/handle.hpp"
+#include "larder/detail/file/identity.hpp"
 #include "larder/detail/file/stage.hpp"
 #include "larder/detail/konserve/blob.hpp"
 #include "larder/detail/konserve/incoming.hpp"
@@ -427,10 +427,15 @@ expected<void> remove_old(store_state& state, const uuid& id) {
     auto removed = unlink_old(state, {role, id});
     if (!removed)
       return fail(removed.error());
-    if (!*removed || !state.config.sync)
+    // Also if there was nothing in "meta": whoever has removed it may not have
+    // lived to sync that.
+    auto in_meta = role == file_role::v2_value;
+    auto dir = in_meta ? state.path("meta") : state.config.dir;
+    auto concerned = in_meta ? path_exists(*state.ops, dir) : removed;
+    if (!concerned)
+      return fail(concerned.error());
+    if (!*concerned || !state.config.sync)
       continue;
-    auto dir = role == file_role::v2_value ? state.path("meta")
-                                           : state.config.dir;
     if (auto ok = sync_directory(*state.ops, dir); !ok) {
       state.failed = true;
       return ok;

@@ -54,6 +54,23 @@ TEST_CASE("a put to a konserve store syncs the file, renames it and syncs the "
                                     "sync directory"});
 }
 
+TEST_CASE("an erasure makes durable what a killed migration has removed") {
+  watched_store x;
+  x.store.must_put(key, 1);
+  auto meta = x.dir / "meta";
+  std::filesystem::create_directory(meta); // emptied, but not synced
+  std::vector<std::string> calls;
+  x.ops->hook([&](call what, const std::string& path) {
+    if (what == call::sync)
+      calls.push_back(path == meta ? "sync meta" : "sync");
+    else if (what == call::unlink && path.ends_with(".ksv"))
+      calls.push_back("remove");
+    return 0;
+  });
+  REQUIRE(x.store.erase(key));
+  CHECK(calls == std::vector<std::string>{"sync meta", "remove", "sync"});
+}
+
 TEST_CASE("a log is appended to in an order in which any crash leaves a log") {
   watched_store x;
   auto log = [&](std::vector<value> entries) {
