@@ -233,6 +233,17 @@ expected<bool> unlink_old(store_state& state, const file_id& file) {
   return unlink_if_exists(state, state.path(file.relative()));
 }
 
+/// Makes removals from a directory durable, which another migration may have
+/// removed since: then that is to be durable.
+expected<void> sync_removals(store_state& state, const std::string& dir) {
+  auto result = sync_directory(*state.ops, dir);
+  if (result)
+    return result;
+  auto there = path_exists(*state.ops, dir);
+  return there && !*there ? sync_directory(*state.ops, state.config.dir)
+                          : result;
+}
+
 // -- moving -------------------------------------------------------------------
 
 /// Whether a blob has taken the place of what is in an old file. Before 0.5 a
@@ -324,7 +335,7 @@ private:
     };
     if (!state_.config.sync || std::ranges::none_of(moves_, concerned))
       return;
-    auto ok = sync_directory(*state_.ops, dir);
+    auto ok = sync_removals(state_, dir);
     if (ok)
       return;
     state_.failed = true;
@@ -389,6 +400,12 @@ void move_all(store_state& state, std::span<relocation> moves) {
 
 void lock_and_move_all(store_state& state, std::span<relocation> moves) {
   std::lock_guard guard{state.writing};
+  struct unlocker { // also if memory runs out
+    store_lock& held;
+    ~unlocker() {
+      held.end_writing();
+    }
+  } unlock{state.lock};
   auto ok = state.lock.begin_writing();
   if (ok && state.failed)
     ok = fail(errc::io_error, "nothing more is written to " + state.config.dir
@@ -405,7 +422,6 @@ void lock_and_move_all(store_state& state, std::span<relocation> moves) {
   else
     for (auto& x : moves)
       x.outcome = fail(ok.error());
-  state.lock.end_writing();
 }
 
 expected<bool> move_or_refuse(store_state& state, const uuid& id,
@@ -436,7 +452,7 @@ expected<void> remove_old(store_state& state, const uuid& id) {
       return fail(concerned.error());
     if (!*concerned || !state.config.sync)
       continue;
-    if (auto ok = sync_directory(*state.ops, dir); !ok) {
+    if (auto ok = sync_removals(state, dir); !ok) {
       state.failed = true;
       return ok;
     }

@@ -6,6 +6,9 @@
 #include "larder/konserve/migration.hpp"
 
 #include "backends/konserve/old_layouts.hpp"
+#include "backends/watched_ops.hpp"
+
+#include "larder/detail/konserve/migration.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -256,6 +259,47 @@ TEST_CASE("a migration can be stopped and goes on", "[konserve]") {
   auto store = konserve_store::open(dir.path());
   for (int i = 0; i < 300; ++i)
     REQUIRE(store.get(i).content == value{i});
+}
+
+TEST_CASE("a migration goes on when another one removes the empty directory",
+          "[konserve]") {
+  temp_dir dir;
+  write_old(dir.path(), old_layout::v2, kw("a"), 1);
+  auto ops = std::make_shared<watched_ops>();
+  auto config = detail::ksv::parse_config(konserve_uri(dir.path()));
+  auto state = detail::ksv::open_state(std::move(*config), ops).value();
+  auto meta = dir / "meta";
+  ops->hook([&](watched_ops::call what, const std::string& path) {
+    // As it is opened to be synced:
+    if (what == watched_ops::call::open && path == meta)
+      CHECK(std::filesystem::remove(meta));
+    return 0;
+  });
+  auto counts = detail::ksv::migrate_all(*state, nullptr);
+  REQUIRE(counts);
+  CHECK(counts->moved == 1);
+  CHECK(counts->failed.empty());
+  CHECK_FALSE(std::filesystem::exists(meta));
+}
+
+TEST_CASE("a migration that runs out of memory gives up its locks",
+          "[konserve]") {
+  temp_dir dir;
+  write_old(dir.path(), old_layout::v1, kw("a"), 1);
+  auto ops = std::make_shared<watched_ops>();
+  auto config
+    = detail::ksv::parse_config(konserve_uri(dir.path(), {{"migrate", "yes"}}));
+  konserve_store store{
+    detail::ksv::open_store(std::move(*config), ops).value()};
+  ops->hook([&](watched_ops::call what, const std::string& path) -> int {
+    if (what == watched_ops::call::open && path == dir / id_of(kw("a")))
+      throw std::bad_alloc{};
+    return 0;
+  });
+  CHECK(code_of(store.read(kw("a"))) == "limit_exceeded");
+  detail::file_handle same;
+  REQUIRE(same.open(*ops, dir.path(), O_RDONLY | O_DIRECTORY) == 0);
+  CHECK(ops->lock_whole(same.fd(), detail::lock_kind::exclusive, false) == 0);
 }
 
 TEST_CASE("what could not be moved is named and left as it is", "[konserve]") {
