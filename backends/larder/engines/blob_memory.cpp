@@ -3,6 +3,8 @@
 
 #include "larder/detail/blob_memory.hpp"
 
+#include <sanitizer/asan_interface.h>
+
 #include <algorithm>
 #include <bit>
 #include <mutex>
@@ -37,6 +39,7 @@ public:
         auto result = std::move(i->memory);
         idle_.erase(std::next(i).base());
         idle_size_ -= size;
+        ASAN_UNPOISON_MEMORY_REGION(result.get(), size);
         return result;
       }
     }
@@ -47,6 +50,8 @@ public:
     std::lock_guard guard{mutex_};
     if (idle_size_ + size > max_idle_blob_memory || idle_.size() == max_pieces)
       return;
+    // For the address sanitizer, what is idle has been freed.
+    ASAN_POISON_MEMORY_REGION(memory.get(), size);
     idle_.push_back({size, std::move(memory)}); // there is room
     idle_size_ += size;
   }
