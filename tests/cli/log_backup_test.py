@@ -139,7 +139,7 @@ class Copies(LogBackupTest):
 
     def test_logs_are_copied_between_stores(self):
         self.fill_logs()
-        self.assertIn(":restored 4", self.larder("backup", self.again))
+        self.assertIn(":copied 4", self.larder("backup", self.again))
         self.assertEqual(self.everything(self.again), self.everything())
         third = "file:third?compressor=zstd&serializer=edn"
         self.larder("restore", self.again, store=third)
