@@ -7,6 +7,7 @@
 
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/file/names.hpp"
+#include "larder/detail/outcomes.hpp"
 #include "larder/groups.hpp"
 
 #include <new>
@@ -46,7 +47,7 @@ std::vector<commit_outcome> rocks_commit::run() {
       add(x);
   if (changes_.Count() > 0)
     write();
-  return outcomes();
+  return outcomes_of(steps_);
 }
 
 // -- checks -------------------------------------------------------------------
@@ -184,18 +185,6 @@ void rocks_commit::write() {
       x.problem = ok.error();
   }
   fail_groups();
-}
-
-std::vector<commit_outcome> rocks_commit::outcomes() {
-  std::vector<commit_outcome> result;
-  result.reserve(steps_.size());
-  for (auto& x : steps_) {
-    if (x.problem)
-      result.push_back(fail(std::move(*x.problem)));
-    else
-      result.push_back(commit_result{x.existed});
-  }
-  return result;
 }
 
 } // namespace larder::detail

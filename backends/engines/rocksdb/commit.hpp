@@ -52,7 +52,6 @@ private:
   void add(step& x);
   void put(step& x);
   void write();
-  std::vector<commit_outcome> outcomes();
 
   std::shared_ptr<rocks_database> db_;
   std::span<mutation> batch_;

@@ -4,6 +4,7 @@
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/file/commit.hpp"
 #include "larder/detail/file/read.hpp"
+#include "larder/detail/outcomes.hpp"
 
 #include <fcntl.h>
 
@@ -58,15 +59,7 @@ std::vector<commit_outcome> file_commit::run() {
   sync_directories(changed_dirs(), true);
   finish_groups();
   fail_groups();
-  std::vector<commit_outcome> result;
-  result.reserve(steps_.size());
-  for (auto& x : steps_) {
-    if (x.problem)
-      result.push_back(fail(std::move(*x.problem)));
-    else
-      result.push_back(commit_result{x.existed});
-  }
-  return result;
+  return outcomes_of(steps_);
 }
 
 // -- phases -------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "larder/detail/konserve/migration.hpp"
 #include "larder/detail/konserve/names.hpp"
 #include "larder/detail/konserve/revision.hpp"
+#include "larder/detail/outcomes.hpp"
 #include "larder/text.hpp"
 
 #include <algorithm>
@@ -61,15 +62,7 @@ std::vector<commit_outcome> batch_commit::run() {
   publish_logs();
   publish();
   clean_up();
-  std::vector<commit_outcome> result;
-  result.reserve(steps_.size());
-  for (auto& x : steps_) {
-    if (x.problem)
-      result.push_back(fail(std::move(*x.problem)));
-    else
-      result.push_back(commit_result{x.existed});
-  }
-  return result;
+  return outcomes_of(steps_);
 }
 
 // -- before the lock ----------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "larder/detail/memory_commit.hpp"
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/detail/outcomes.hpp"
 #include "larder/detail/stage_checks.hpp"
 #include "larder/groups.hpp"
 
@@ -146,7 +147,7 @@ public:
           apply(group);
       });
     }
-    return outcomes(); // what was replaced is freed without locks
+    return outcomes_of(changes_); // what was replaced is freed without locks
   }
 
 private:
@@ -264,18 +265,6 @@ private:
           x.blobs->erase(x.pos);
       return false;
     }
-  }
-
-  std::vector<commit_outcome> outcomes() {
-    std::vector<commit_outcome> result;
-    result.reserve(changes_.size());
-    for (auto& x : changes_) {
-      if (x.problem)
-        result.push_back(fail(std::move(*x.problem)));
-      else
-        result.push_back(commit_result{x.existed});
-    }
-    return result;
   }
 
   memory_store& store_;
