@@ -10,7 +10,6 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,13 +21,14 @@ namespace larder {
 
 struct big_integer;
 struct decimal;
+template <class T, class... Ts>
+concept one_of = (std::same_as<T, Ts> || ...);
 
 /// A piece of data: the EDN model (https://github.com/edn-format/edn).
 ///
-/// Values are immutable and shared: copying one costs an atomic increment at
-/// most, and a changed copy of a collection shares all elements that are the
-/// same. Any number of threads may read and copy the same value; assigning to
-/// one variable needs the care that any variable needs.
+/// Values are immutable and shared: copying one costs at most an atomic
+/// increment, a changed copy of a collection shares all elements that are the
+/// same. Any number of threads may read and copy a value, not assign to it.
 ///
 /// Two values are equal if their kinds and contents are: `1` and `1.0` are two
 /// values, as are `[1]` and `(1)`. Maps and sets compare without regard to the
@@ -36,8 +36,6 @@ struct decimal;
 /// that every value is fit to be a key.
 class value {
 public:
-  // -- member types -----------------------------------------------------------
-
   /// The kinds of values, in the total order of values of different kinds.
   enum class kind : uint8_t {
     nil,
@@ -78,10 +76,7 @@ public:
 
   /// Makes an integer; an unsigned one over 2^63-1 becomes a big integer.
   template <std::integral T>
-  requires(
-    !std::same_as<
-      T,
-      bool> && !std::same_as<T, char> && !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t> && !std::same_as<T, wchar_t>)
+  requires(!one_of<T, bool, char, char8_t, char16_t, char32_t, wchar_t>)
     value(T x)
     : kind_(kind::integer), integer_(static_cast<int64_t>(x)) {
     if constexpr (std::unsigned_integral<T> && sizeof(T) == 8)
@@ -110,8 +105,7 @@ public:
   value(larder::decimal x);
 
   /// Makes a string or bytes of what stays where it is.
-  /// @param owner keeps the characters alive and unchanged, and nothing else
-  ///              that might be missed, as the value may live for long
+  /// @param owner keeps it alive and unchanged, and little else: it may be long
   static value shared_string(std::string_view xs,
                              std::shared_ptr<const void> owner);
   static value shared_bytes(bytes_view xs, std::shared_ptr<const void> owner);
@@ -310,11 +304,9 @@ private:
   static std::strong_ordering compare(const value& x, const value& y) noexcept;
   static bool equal(const value& x, const value& y) noexcept;
   static void release(const node* ptr) noexcept;
-
+  static const node* empty_collection(kind k);
   template <class T>
   static value make_collection(kind k, T content);
-
-  static const node* empty_collection(kind k);
 
   value(kind k, const node* ptr) noexcept : kind_(k), node_(ptr) {
     // nop

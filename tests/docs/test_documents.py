@@ -56,7 +56,7 @@ class Documents(unittest.TestCase):
             for header in public_headers(layer):
                 lines = header.read_text().splitlines()
                 with self.subTest(header=header.name):
-                    self.assertLessEqual(len(lines), 360)
+                    self.assertLessEqual(len(lines), 350)
                     self.assertTrue(any("///" in line for line in lines))
 
     def test_commits_and_files_hold_no_machine_paths(self):

@@ -54,9 +54,6 @@ inline constexpr bool is_coarse
 
 // -- shapes -------------------------------------------------------------------
 
-template <class T, class... Ts>
-concept one_of = (std::same_as<T, Ts> || ...);
-
 /// What a value holds as it is.
 template <class T>
 concept native_shape = one_of<T, value, uuid, big_integer, decimal>;
