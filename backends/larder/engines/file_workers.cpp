@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 namespace larder::detail {
 
@@ -40,6 +41,8 @@ void workers::for_each(size_t count, const std::function<void(size_t)>& f) {
   std::unique_lock guard{mutex_};
   all_done_.wait(guard, [this] { return running_ == 0; });
   job_ = nullptr;
+  if (auto failure = std::exchange(failure_, nullptr))
+    std::rethrow_exception(failure);
 }
 
 /// Makes sure that `count` threads can work, as far as the system allows it:
@@ -72,8 +75,15 @@ void workers::work() {
 
 /// Only who begins and ends to work takes the lock, not each job.
 void workers::take_jobs() {
-  for (auto i = next_++; i < count_; i = next_++)
-    (*job_)(i);
+  for (auto i = next_++; i < count_; i = next_++) {
+    try {
+      (*job_)(i);
+    } catch (...) {
+      std::lock_guard guard{mutex_};
+      if (!failure_)
+        failure_ = std::current_exception();
+    }
+  }
 }
 
 } // namespace larder::detail

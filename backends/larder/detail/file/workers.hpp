@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -23,7 +24,8 @@ public:
   ~workers();
 
   /// Calls `f` with 0 to `count - 1`, in any order and from several threads,
-  /// and returns when all calls have returned. `f` must not throw.
+  /// and returns when all calls have returned. If some throw, the others are
+  /// made nevertheless, and then the first exception is thrown here.
   void for_each(size_t count, const std::function<void(size_t)>& f);
 
 private:
@@ -41,6 +43,7 @@ private:
   std::atomic<size_t> next_{0};
   size_t count_ = 0;
   size_t running_ = 0;
+  std::exception_ptr failure_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
