@@ -9,12 +9,12 @@
 
 #include "measure.hpp"
 
+#include "larder/detail/xxh3.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
 #include <lz4frame.h>
 #include <openssl/evp.h>
-#include <xxhash.h>
 
 #include <array>
 

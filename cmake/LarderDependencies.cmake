@@ -11,6 +11,19 @@ find_package(zstd CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
+# Where the library was built to choose instructions by the processor it runs on.
+include(CMakePushCheckState)
+include(CheckCXXSourceCompiles)
+cmake_push_check_state(RESET)
+set(CMAKE_REQUIRED_LIBRARIES PkgConfig::xxhash)
+check_cxx_source_compiles("
+  #include <xxh_x86dispatch.h>
+  int main() { return XXH3_64bits(nullptr, 0) == 0; }"
+  LARDER_XXH3_DISPATCH)
+cmake_pop_check_state()
+if(LARDER_XXH3_DISPATCH)
+  target_compile_definitions(PkgConfig::xxhash INTERFACE LARDER_XXH3_DISPATCH)
+endif()
 # Its CMake package would want civetweb and curl, too.
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET GLOBAL prometheus-cpp-core)
 

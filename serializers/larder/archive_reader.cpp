@@ -4,8 +4,7 @@
 #include "larder/archive.hpp"
 #include "larder/detail/archive_format.hpp"
 #include "larder/detail/hidden_key.hpp"
-
-#include <xxhash.h>
+#include "larder/detail/xxh3.hpp"
 
 #include <algorithm>
 

@@ -3,8 +3,7 @@
 
 #include "larder/archive.hpp"
 #include "larder/detail/archive_format.hpp"
-
-#include <xxhash.h>
+#include "larder/detail/xxh3.hpp"
 
 #include <algorithm>
 

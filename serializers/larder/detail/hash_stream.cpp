@@ -3,7 +3,7 @@
 
 #include "larder/detail/hash_stream.hpp"
 
-#include <xxhash.h>
+#include "larder/detail/xxh3.hpp"
 
 #include <new>
 

@@ -4,10 +4,9 @@
 #include "larder/detail/segment.hpp"
 
 #include "larder/detail/cbor.hpp"
+#include "larder/detail/xxh3.hpp"
 #include "larder/key.hpp"
 #include "larder/konserve/lz4_frame.hpp"
-
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
