@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <boost/endian/conversion.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -51,27 +53,25 @@ std::string to_hex(bytes_view xs);
 /// Returns false on an odd length or any other character.
 bool from_hex(std::string_view str, bytes& out);
 
-/// Appends `x` as `sizeof(T)` bytes, most significant byte first.
-template <class T>
-void append_big_endian(bytes& out, T x) {
-  for (auto shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8)
-    out.push_back(static_cast<std::byte>((x >> shift) & 0xFF));
-}
-
 /// Stores `x` at `dst` as `sizeof(T)` bytes, most significant byte first.
 template <class T>
 void store_big_endian(std::byte* dst, T x) noexcept {
-  for (size_t i = 0; i < sizeof(T); ++i)
-    dst[i] = static_cast<std::byte>((x >> (8 * (sizeof(T) - 1 - i))) & 0xFF);
+  boost::endian::endian_store<T, sizeof(T), boost::endian::order::big>(
+    reinterpret_cast<unsigned char*>(dst), x);
+}
+
+/// Appends `x` as `sizeof(T)` bytes, most significant byte first.
+template <class T>
+void append_big_endian(bytes& out, T x) {
+  out.resize(out.size() + sizeof(T));
+  store_big_endian(&out[out.size() - sizeof(T)], x);
 }
 
 /// Reads `sizeof(T)` bytes at `src`, most significant byte first.
 template <class T>
 T load_big_endian(const std::byte* src) noexcept {
-  uint64_t x = 0;
-  for (size_t i = 0; i < sizeof(T); ++i)
-    x = (x << 8) | std::to_integer<uint64_t>(src[i]);
-  return static_cast<T>(x);
+  return boost::endian::endian_load<T, sizeof(T), boost::endian::order::big>(
+    reinterpret_cast<const unsigned char*>(src));
 }
 
 } // namespace larder

@@ -284,7 +284,8 @@ expected<metadata> checked_metadata(store_context& ctx, const std::string& key,
                                     const blob_view& blob,
                                     actor_statistics& stats) {
   auto result = ctx.blobs().decode_metadata(key, blob.data);
-  if (result || blob.data.size() == blob.blob_size)
+  if (result || blob.data.size() == blob.blob_size
+      || !header::decode(blob.data))
     return result;
   auto more
     = read_one(ctx, {key, blob_part::metadata, 0, 0, std::nullopt}, stats);
@@ -301,12 +302,18 @@ std::optional<key_entry> describe_entry(store_context& ctx,
                                         bool with_metadata, int64_t now,
                                         actor_statistics& stats) {
   key_entry result;
+  auto look_closer = with_metadata;
   if (!item.blob) {
     result.damage = to_string(item.blob.error());
-  } else if (auto hdr = header::decode(item.blob->data); !hdr) {
-    result.damage = to_string(hdr.error());
-  } else if (with_metadata || hdr->expired(now)) {
+    look_closer = false;
+  } else if (!with_metadata) {
     // A header is not believed when it says that its key is not to be seen.
+    auto hdr = header::decode(item.blob->data);
+    look_closer = hdr && hdr->expired(now);
+    if (!hdr)
+      result.damage = to_string(hdr.error());
+  }
+  if (look_closer) {
     auto meta = checked_metadata(ctx, item.key, *item.blob, stats);
     if (meta ? meta->expired(now) : meta.error() == errc::not_found)
       return std::nullopt;
