@@ -242,8 +242,7 @@ public:
   /// @pre `is(kind::tagged)`
   const value& content() const noexcept;
 
-  /// The number of items, entries, characters (as UTF-8 bytes) or bytes; 0 for
-  /// other kinds.
+  /// The number of items, entries, bytes of UTF-8 or bytes; 0 for other kinds.
   size_t size() const noexcept;
 
   /// What `key` maps to in a map, the equal item of a set, or null.
@@ -341,10 +340,11 @@ bool is_utf8(std::string_view str) noexcept;
 
 } // namespace larder
 
-/// Hashes values for the standard containers.
+/// Hashes values for the standard containers. If this were `noexcept`,
+/// libstdc++ would not keep the hashes, but ask each key that it walks past.
 template <>
 struct std::hash<larder::value> {
-  size_t operator()(const larder::value& x) const noexcept {
+  size_t operator()(const larder::value& x) const {
     return x.hash();
   }
 };

@@ -30,6 +30,38 @@ TEST_CASE("who misses events when nothing is on its way wakes the hub up") {
   CHECK(backlog.arrived(0) == 2);
 }
 
+TEST_CASE("a list that was given back is used again, without its events") {
+  watch_backlog backlog{100};
+  auto first = backlog.fresh_list();
+  auto second = backlog.fresh_list();
+  REQUIRE(first != second);
+  first->resize(5);
+  auto* memory = first.get();
+  backlog.give_back(std::move(first));
+  auto again = backlog.fresh_list();
+  CHECK(again.get() == memory);
+  CHECK(again->empty());
+  CHECK(again->capacity() >= 5);
+  CHECK(backlog.fresh_list() != again);
+}
+
+TEST_CASE("neither huge lists nor many are kept") {
+  watch_backlog backlog{100};
+  auto huge = std::make_shared<std::vector<larder::change_event>>(5000);
+  std::weak_ptr<std::vector<larder::change_event>> kept = huge;
+  backlog.give_back(std::move(huge));
+  CHECK(kept.expired());
+  std::vector<event_list> all;
+  for (int i = 0; i < 100; ++i)
+    all.push_back(backlog.fresh_list());
+  kept = all.front();
+  std::weak_ptr<std::vector<larder::change_event>> last = all.back();
+  for (auto& x : all)
+    backlog.give_back(std::move(x));
+  CHECK_FALSE(kept.expired());
+  CHECK(last.expired());
+}
+
 TEST_CASE("events are sent or counted, whoever sends them") {
   constexpr uint64_t per_thread = 20'000;
   watch_backlog backlog{50};

@@ -39,8 +39,7 @@ inline change_event make_change(value key, uint64_t n, uint64_t batch = 0) {
 
 /// An event of the size 100 with a number.
 inline internal::event_ptr make_event(uint64_t n, uint64_t batch = 0) {
-  return std::make_shared<const internal::numbered_event>(
-    internal::numbered_event{n, 100, make_change("k", n, batch)});
+  return new internal::numbered_event{n, 100, make_change("k", n, batch)};
 }
 
 /// The numbers of events.

@@ -62,9 +62,13 @@ struct fixture {
     return hub.take(*buffer, limit);
   }
 
+  std::vector<uint64_t> publish(std::vector<change_event> events) {
+    return hub.publish(events);
+  }
+
   /// Publishes a change with the next number as stamp and revision.
   std::vector<uint64_t> change(value key) {
-    return hub.publish({make_change(std::move(key), next())});
+    return publish({make_change(std::move(key), next())});
   }
 
   uint64_t next() {
@@ -124,7 +128,7 @@ TEST_CASE("values go to those who asked for them") {
   auto event = make_change("k", x.next());
   event.before = "old";
   event.after = "new";
-  x.hub.publish({event});
+  x.publish({event});
   for (auto flags = 0U; flags < 4; ++flags) {
     auto reply = x.fetch(ids[flags]);
     REQUIRE(reply.events.size() == 1);
@@ -145,7 +149,7 @@ TEST_CASE("a batch comes whole, without what is not watched") {
   for (auto key : {"user/1", "other", "user/2"})
     events.push_back(make_change(key, x.next(), 5));
   events.push_back(make_change("user/3", x.next(), 6));
-  auto news = x.hub.publish(events);
+  auto news = x.publish(events);
   std::sort(news.begin(), news.end());
   CHECK(news == list{users, all});
   CHECK(numbers(x.fetch(users, 1)) == list{2, 4});
@@ -247,10 +251,10 @@ TEST_CASE("a stamp brings everything that became known since, and repeats") {
   fixture x;
   x.stamp = 10;
   x.watch(watching(watch_scope::everything));
-  x.hub.publish({make_change("a", 11)});
-  x.hub.publish({make_change("b", 13)});
+  x.publish({make_change("a", 11)});
+  x.publish({make_change("b", 13)});
   // Was stamped before the one above, and took longer.
-  x.hub.publish({make_change("a", 12)});
+  x.publish({make_change("a", 12)});
   x.stamp = 13;
   auto from = [&](int64_t stamp) {
     auto req = watching(watch_scope::everything);
@@ -301,7 +305,7 @@ TEST_CASE("the history is bounded, in events and bytes, and by whole batches") {
     return id ? std::optional{numbers(x.fetch(*id))} : std::nullopt;
   };
   x.change("k");
-  x.hub.publish({make_change("k", x.next(), 1), make_change("k", x.next(), 1)});
+  x.publish({make_change("k", x.next(), 1), make_change("k", x.next(), 1)});
   CHECK(from(0) == list{1, 2, 3});
   x.change("k");
   CHECK_FALSE(from(0));
@@ -447,7 +451,7 @@ TEST_CASE("watches that come and go see what a search of all events finds") {
           events.push_back(make_change(key, x.next(), batch));
         }
         all.insert(all.end(), events.begin(), events.end());
-        x.hub.publish(std::move(events));
+        x.publish(std::move(events));
       }
     }
     for (auto& w : watchers) {

@@ -18,11 +18,11 @@ using namespace larder::test;
 
 namespace {
 
-std::set<uint64_t> found(const watch_table& table, const value& key) {
+std::set<uint64_t> found(const watch_table<>& table, const value& key) {
   std::set<uint64_t> result;
-  table.for_each(key, [&](uint64_t id, const watched&) {
+  table.for_each(key, [&](const auto& x) {
     // Each once.
-    CHECK(result.insert(id).second);
+    CHECK(result.insert(x.id).second);
   });
   return result;
 }
@@ -72,14 +72,14 @@ watched random_watched(random_source& rng) {
 } // namespace
 
 TEST_CASE("an empty table finds nobody") {
-  watch_table table;
+  watch_table<> table;
   CHECK(table.empty());
   CHECK(found(table, "k").empty());
-  CHECK_FALSE(table.remove(1));
+  CHECK_FALSE(table.remove(1).has_value());
 }
 
 TEST_CASE("a prefix is one of keys of its own kind") {
-  watch_table table;
+  watch_table<> table;
   table.add(1, {watch_scope::prefix, "user/"});
   table.add(2, {watch_scope::prefix, value::keyword("user/")});
   table.add(3, {watch_scope::prefix, ""});
@@ -92,25 +92,25 @@ TEST_CASE("a prefix is one of keys of its own kind") {
 }
 
 TEST_CASE("an item is added once and removed once") {
-  watch_table table;
+  watch_table<> table;
   table.add(1, {watch_scope::key, "k"});
   table.add(1, {watch_scope::everything});
   CHECK(table.size() == 1);
   CHECK(found(table, "other").empty());
-  CHECK(table.remove(1));
-  CHECK_FALSE(table.remove(1));
+  CHECK(table.remove(1) == watched{watch_scope::key, "k"});
+  CHECK_FALSE(table.remove(1).has_value());
   CHECK(table.empty());
 }
 
 TEST_CASE("a table finds what a search of all items finds") {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     random_source rng{seed};
-    watch_table table;
+    watch_table<> table;
     std::map<uint64_t, watched> model;
     for (uint64_t id = 1; id <= 60; ++id) {
       if (pick(rng, 2) == 0) {
         auto victim = pick(rng, id);
-        CHECK(table.remove(victim) == (model.erase(victim) == 1));
+        CHECK(table.remove(victim).has_value() == (model.erase(victim) == 1));
       } else {
         auto what = random_watched(rng);
         table.add(id, what);
@@ -164,4 +164,49 @@ TEST_CASE("a scope covers another if it sees all of its keys and values") {
   CHECK_FALSE(key.covers(prefix));
   CHECK_FALSE(key.covers({watch_scope::prefix, "abc"}));
   CHECK_FALSE(key.covers({watch_scope::key, "abc", true, false}));
+}
+
+TEST_CASE("a table finds each of many keys, and no other") {
+  constexpr int many = 20'000; // more than the filter has bits
+  watch_table<> table;
+  for (int i = 0; i < many; i += 2)
+    table.add(static_cast<uint64_t>(i), {watch_scope::key, i});
+  auto check = [&](int first_there) {
+    auto right = 0;
+    for (int i = 0; i < many; ++i) {
+      auto there = i % 2 == 0 && i >= first_there;
+      right += found(table, i).size() == (there ? 1 : 0) ? 1 : 0;
+    }
+    CHECK(right == many);
+  };
+  check(0);
+  for (int i = 0; i < many / 2; i += 2)
+    table.remove(static_cast<uint64_t>(i));
+  check(many / 2);
+  for (int i = many / 2; i < many; i += 2)
+    table.remove(static_cast<uint64_t>(i));
+  CHECK(table.empty());
+  check(many);
+  table.add(7, {watch_scope::key, 7});
+  CHECK(found(table, 7) == std::set<uint64_t>{7});
+  // Keys that come and go beside one that stays.
+  for (int i = 100; i < many; ++i) {
+    table.add(1, {watch_scope::key, i});
+    table.remove(1);
+  }
+  CHECK(found(table, 7) == std::set<uint64_t>{7});
+  CHECK(found(table, 100).empty());
+}
+
+TEST_CASE("an item keeps its data where it is") {
+  watch_table<std::string> table;
+  auto* first = table.add(1, {watch_scope::key, "k"});
+  first->data = "mine";
+  for (uint64_t id = 2; id < 1000; ++id)
+    table.add(id, {watch_scope::everything});
+  CHECK(table.add(1, {watch_scope::everything}) == nullptr);
+  CHECK(&table.at(1) == first);
+  size_t seen = 0;
+  table.for_all([&seen](const auto& x) { seen += x.data.size(); });
+  CHECK(seen == 4);
 }

@@ -516,6 +516,27 @@ TEST_CASE("many watchers that wait get their events soon, not all at once") {
     CHECK(x.take()->events.size() == 1);
 }
 
+TEST_CASE("who waits while many are answered is answered in time") {
+  watched_world world;
+  world.spawn(make_memory());
+  auto quiet = world.begin(on_key("quiet"));
+  std::vector<question<fetch_events_request>> waiting;
+  for (auto i = 0; i < 120; ++i)
+    waiting.push_back(world.ask(fetching(world.begin(on_key("k")), 60s)));
+  world.run();
+  REQUIRE(world.call(put("k", 1)));
+  // The next tick is for those who are left, and comes before this is due.
+  auto patient = world.ask(fetching(quiet, 1s));
+  world.run();
+  world.advance_timers(10ms);
+  world.advance_timers(10ms);
+  REQUIRE(waiting.back().answered());
+  CHECK_FALSE(patient.answered());
+  world.advance_timers(1s);
+  REQUIRE(patient.answered());
+  CHECK(patient.take()->events.empty());
+}
+
 // -- falling behind -----------------------------------------------------------
 
 TEST_CASE("a slow watcher is told how much it has missed") {

@@ -10,6 +10,7 @@
 #include "larder/backend.hpp"
 #include "larder/internal/entry.hpp"
 #include "larder/internal/log_data.hpp"
+#include "larder/internal/watch_backlog.hpp"
 #include "larder/internal/watch_table.hpp"
 
 #include <cstdint>
@@ -182,7 +183,7 @@ struct remove_scope {
 /// Tells the hub of watches what has changed; null: only that something was
 /// missed (watch_backlog.hpp). No answer.
 struct watched_changes {
-  std::shared_ptr<std::vector<change_event>> items;
+  event_list items;
   /// What `watch_backlog` was told.
   size_t bytes = 0;
 };

@@ -6,7 +6,6 @@
 #include "larder/internal/validators.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 namespace larder::internal {
@@ -14,14 +13,19 @@ namespace larder::internal {
 void change_reporter::add(const add_scope& msg, caf::actor hub) {
   hub_ = std::move(hub);
   flush();
-  table_.add(msg.id, msg.what);
+  if (table_.add(msg.id, msg.what) && msg.what.with_before)
+    ++with_before_;
+}
+
+void change_reporter::remove(uint64_t scope) {
+  if (auto what = table_.remove(scope); what && what->with_before)
+    --with_before_;
 }
 
 bool change_reporter::wants_before(const value& key) const {
   auto result = false;
-  table_.for_each(key, [&result](uint64_t, const watched& x) {
-    result = result || x.with_before;
-  });
+  table_.for_each(
+    key, [&result](const auto& x) { result = result || x.what.with_before; });
   return result;
 }
 
@@ -29,21 +33,27 @@ void change_reporter::changed(const committed_change& x, uint64_t batch) {
   auto found = false;
   auto with_before = false;
   auto with_after = false;
-  table_.for_each(x.key, [&](uint64_t, const watched& what) {
+  table_.for_each(x.key, [&](const auto& scope) {
     found = true;
-    with_before = with_before || what.with_before;
-    with_after = with_after || what.with_after;
+    with_before = with_before || scope.what.with_before;
+    with_after = with_after || scope.what.with_after;
   });
   if (!found)
     return;
-  if (events_.empty())
-    events_.reserve(last_size_);
-  auto& event = events_.emplace_back();
+  if (!events_) {
+    events_ = ctx_->backlog().fresh_list();
+    stamp_ = ctx_->stamp();
+  }
+  auto& event = events_->emplace_back();
   event.key = x.key;
   event.kind = shown_kind(x.kind, x.after);
   event.rev = x.after.meta.rev;
-  // What is restored keeps the time of its last write, which is no news.
-  event.stamp = std::max(x.after.meta.last_write, ctx_->stamp());
+  // What was written long ago, as restored keys were, is news of now. The clock
+  // is only read if it can make a difference.
+  stamp_ = std::max(x.after.meta.last_write, stamp_);
+  if (x.after.meta.last_write < stamp_)
+    stamp_ = std::max(stamp_, ctx_->stamp());
+  event.stamp = stamp_;
   event.combined = x.combined;
   event.batch = batch;
   bytes_ += sizeof(event) + x.key.size();
@@ -68,18 +78,19 @@ void change_reporter::in_doubt() {
 }
 
 void change_reporter::flush() {
-  if (events_.empty())
+  if (!events_)
     return;
-  last_size_ = events_.size();
   auto bytes = std::exchange(bytes_, 0);
-  auto events = std::exchange(events_, {});
+  auto events = std::exchange(events_, nullptr);
   auto& backlog = ctx_->backlog();
   if (backlog.reserve(bytes)) {
-    auto items = std::make_shared<std::vector<change_event>>(std::move(events));
-    detail::send(self_, hub_, watched_changes{std::move(items), bytes});
-  } else if (backlog.miss(events.size())) {
-    detail::send(self_, hub_, watched_changes{});
+    detail::send(self_, hub_, watched_changes{std::move(events), bytes});
+    return;
   }
+  auto wake = backlog.miss(events->size());
+  backlog.give_back(std::move(events));
+  if (wake)
+    detail::send(self_, hub_, watched_changes{});
 }
 
 } // namespace larder::internal

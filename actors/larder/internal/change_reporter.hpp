@@ -9,10 +9,10 @@
 #include "larder/internal/batch.hpp"
 #include "larder/internal/context.hpp"
 #include "larder/internal/shard.hpp"
+#include "larder/internal/watch_backlog.hpp"
 #include "larder/internal/watch_table.hpp"
 
 #include <cstdint>
-#include <vector>
 
 namespace larder::internal {
 
@@ -28,16 +28,19 @@ public:
   /// Begins to look out for a scope. Everything before has been reported then.
   void add(const add_scope& msg, caf::actor hub);
 
-  void remove(uint64_t scope) {
-    table_.remove(scope);
-  }
+  void remove(uint64_t scope);
 
   /// Whether anything is watched.
   bool active() const noexcept {
     return !table_.empty();
   }
 
-  /// Whether the values of `key` before changes are asked for.
+  /// Whether the values before changes are asked for, of any key at all and of
+  /// `key`.
+  bool wants_before() const noexcept {
+    return with_before_ > 0;
+  }
+
   bool wants_before(const value& key) const;
 
   /// Takes note of a durable change.
@@ -57,10 +60,11 @@ private:
   caf::event_based_actor* self_;
   context_ptr ctx_;
   caf::actor hub_;
-  watch_table table_;
-  std::vector<change_event> events_;
+  watch_table<> table_;
+  size_t with_before_ = 0; ///< scopes that want values before changes
+  event_list events_;
   size_t bytes_ = 0;
-  size_t last_size_ = 0; ///< of `events_`: the next will be as many
+  int64_t stamp_ = 0; ///< of the last of `events_`
 };
 
 } // namespace larder::internal

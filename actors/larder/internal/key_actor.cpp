@@ -274,13 +274,16 @@ struct key_actor_state : key_actor_parts {
   void update_listener() {
     if (!reporter->active())
       return keys->listen(nullptr);
+    std::function<bool(const value&)> wants_before;
+    if (reporter->wants_before())
+      wants_before
+        = [this](const value& key) { return reporter->wants_before(key); };
     keys->listen(
       [this](const committed_change& x) {
         reporter->changed(x);
         flush_later();
       },
-      [this](const value& key) { return reporter->wants_before(key); },
-      [this] { reporter->in_doubt(); });
+      std::move(wants_before), [this] { reporter->in_doubt(); });
   }
 
   scope_added add(const add_scope& msg) {

@@ -60,7 +60,7 @@ public:
       [this](const unwatch_request& req) {
         return unwatch_reply{end(req.watch)};
       },
-      [this](const watched_changes& msg) { take(msg); },
+      [this](watched_changes& msg) { take(msg); },
       [this](tick) { on_tick(); },
       [](const post& msg) { msg.run(); },
     };
@@ -152,7 +152,7 @@ private:
       return compare_revision(req, scope, reply, answer);
     if (!after)
       buffer.miss(0);
-    wake_at(now() + ctx_->config().watch_timeout);
+    check_at(now() + ctx_->config().watch_timeout);
     answer->deliver(reply);
   }
 
@@ -173,7 +173,7 @@ private:
               else
                 buffer->miss(0);
             }
-            wake_at(now() + ctx_->config().watch_timeout);
+            check_at(now() + ctx_->config().watch_timeout);
             answer->deliver(reply);
           },
           [=](const caf::error& err) { answer->fail(to_error(err)); });
@@ -207,7 +207,7 @@ private:
     pending_fetch pending{promise<fetch_events_reply>{this}, req.limit,
                           now() + wait};
     auto result = pending.answer.handle();
-    wake_at(pending.deadline);
+    check_at(pending.deadline);
     waiting_.emplace(req.watch, std::move(pending));
     if (buffer->has_news())
       make_ready(req.watch);
@@ -255,13 +255,15 @@ private:
 
   // -- events -----------------------------------------------------------------
 
-  void take(const watched_changes& msg) {
+  void take(watched_changes& msg) {
     if (auto missed = ctx_->backlog().arrived(msg.bytes); missed > 0)
       for (auto id : hub_.miss(missed, ctx_->stamp()))
         make_ready(id);
-    if (msg.items)
-      for (auto id : hub_.publish(std::move(*msg.items)))
+    if (msg.items) {
+      for (auto id : hub_.publish(*msg.items))
         make_ready(id);
+      ctx_->backlog().give_back(std::move(msg.items));
+    }
     count();
     answer_ready();
   }
@@ -279,7 +281,7 @@ private:
   bool end(uint64_t id) {
     auto existed = hub_.end(id, now());
     ended(id);
-    wake_at(now() + ctx_->config().watch_timeout);
+    check_at(now() + ctx_->config().watch_timeout);
     return existed;
   }
 
@@ -319,10 +321,25 @@ private:
     detail::delayed_send(this, this, delay, tick{});
   }
 
+  /// Sees to it that `end_what_is_over` runs at a time, or before it.
+  void check_at(time_point when) {
+    next_check_ = std::min(next_check_, when);
+    wake_at(when);
+  }
+
   void on_tick() {
     if (!ticks_.empty())
       ticks_.erase(ticks_.begin());
-    auto time = now();
+    if (auto time = now(); next_check_ <= time)
+      end_what_is_over(time);
+    else if (next_check_ != time_point::max())
+      wake_at(next_check_); // this tick may have stood for that one
+    answer_ready();
+  }
+
+  /// Goes through all fetches, watches and scopes.
+  void end_what_is_over(time_point time) {
+    next_check_ = time_point::max();
     std::vector<uint64_t> due;
     std::optional<time_point> next;
     for (auto& [id, x] : waiting_)
@@ -339,11 +356,10 @@ private:
     for (auto& [id, what] : over.scopes)
       for (auto& hdl : key_actors_)
         detail::send(this, hdl, remove_scope{id});
-    answer_ready();
     if (next)
-      wake_at(*next);
+      check_at(*next);
     if (auto expiry = hub_.next_expiry())
-      wake_at(*expiry);
+      check_at(*expiry);
   }
 
   context_ptr ctx_;
@@ -361,6 +377,7 @@ private:
   /// The watches of each actor that has asked for some and lives.
   std::map<caf::actor_addr, std::set<uint64_t>> subscribers_;
   std::unordered_map<uint64_t, caf::actor_addr> owners_;
+  time_point next_check_ = time_point::max();
   /// When ticks are going to come.
   std::multiset<time_point> ticks_;
 };

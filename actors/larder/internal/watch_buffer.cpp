@@ -48,6 +48,7 @@ fetch_events_reply watch_buffer::take(uint64_t limit,
   said_.resync = said_.resync || unsaid_.resync;
   said_.missed += unsaid_.missed;
   unsaid_ = {};
+  result.events.reserve(std::min<size_t>(limit, events_.size() - delivered_));
   result.resync = said_.resync;
   result.missed = said_.missed;
   auto i = events_.begin() + static_cast<std::ptrdiff_t>(delivered_);
@@ -93,12 +94,13 @@ void watch_buffer::pop() {
 
 /// Returns how many of the dropped events nobody has seen.
 uint64_t watch_buffer::drop_oldest() {
-  auto first = events_.front();
+  auto batch = events_.front()->content.batch;
   uint64_t unseen = 0;
   do {
     ++(delivered_ > 0 ? in_doubt_ : unseen);
     pop();
-  } while (!events_.empty() && same_batch(*first, *events_.front()));
+  } while (batch != 0 && !events_.empty()
+           && events_.front()->content.batch == batch);
   if (unseen > 0)
     unsaid_.add(unseen);
   return unseen;

@@ -7,24 +7,34 @@
 
 #include "larder/messages/watches.hpp"
 
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace larder::internal {
 
-/// An event as all who want to see it share it.
-struct numbered_event {
+/// An event as all who want to see it share it, within one actor: references
+/// are counted without regard to other threads.
+struct numbered_event
+  : boost::intrusive_ref_counter<numbered_event, boost::thread_unsafe_counter> {
+  numbered_event(uint64_t n, size_t bytes, change_event event)
+    : sequence(n), size(bytes), content(std::move(event)) {
+    // nop
+  }
+
   /// Counts all events of a store from 1.
-  uint64_t sequence = 0;
+  uint64_t sequence;
   /// Memory that it keeps alive, in bytes, roughly.
-  size_t size = 0;
+  size_t size;
   change_event content;
 };
 
-using event_ptr = std::shared_ptr<const numbered_event>;
+using event_ptr = boost::intrusive_ptr<const numbered_event>;
 
 /// Whether two events belong to the same batch.
 inline bool same_batch(const numbered_event& x,

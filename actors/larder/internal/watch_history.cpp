@@ -14,6 +14,10 @@ void watch_history::push(std::span<const event_ptr> group) {
   }
   while (events_.size() > max_events_ || bytes_ > max_bytes_)
     drop_oldest();
+  // They have lain there for long, and the next are going to be dropped soon.
+  constexpr size_t ahead = 8;
+  if (events_.size() > ahead)
+    __builtin_prefetch(events_[ahead].get());
 }
 
 void watch_history::clear(uint64_t sequence) {
@@ -48,14 +52,15 @@ watch_history::after(uint64_t sequence) const {
 }
 
 void watch_history::drop_oldest() {
-  auto first = events_.front();
+  auto batch = events_.front()->content.batch;
   do {
     auto& x = *events_.front();
     bytes_ -= x.size;
     forgotten_ = x.sequence;
     forgotten_stamp_ = std::max(forgotten_stamp_, x.content.stamp);
     events_.pop_front();
-  } while (!events_.empty() && same_batch(*first, *events_.front()));
+  } while (batch != 0 && !events_.empty()
+           && events_.front()->content.batch == batch);
 }
 
 } // namespace larder::internal

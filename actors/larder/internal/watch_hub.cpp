@@ -29,16 +29,16 @@ public:
     auto& result
       = versions_[(cut_before ? size_t{1} : 0) + (cut_after ? size_t{2} : 0)];
     if (!result) {
-      auto copy = *full();
+      auto copy = std::make_unique<numbered_event>(*full());
       auto cut = [&copy](std::optional<value>& from) {
-        copy.size -= from->footprint();
+        copy->size -= from->footprint();
         from.reset();
       };
       if (cut_before)
-        cut(copy.content.before);
+        cut(copy->content.before);
       if (cut_after)
-        cut(copy.content.after);
-      result = std::make_shared<const numbered_event>(std::move(copy));
+        cut(copy->content.after);
+      result.reset(copy.release());
     }
     return result;
   }
@@ -75,35 +75,32 @@ watch_hub::watch_hub(const watch_limits& limits, uint64_t run)
 
 watch_hub::scope_handle watch_hub::enter(const watched& what) {
   std::optional<uint64_t> known;
-  table_.for_each(what.key, [&](uint64_t id, const watched& other) {
-    if (other == what)
-      known = id;
+  scopes_.for_each(what.key, [&](const auto& x) {
+    if (x.what == what)
+      known = x.id;
   });
   if (known) {
-    ++scopes_.at(*known).users;
+    ++scopes_.at(*known).data.users;
     return {*known, false};
   }
   auto id = ++last_scope_;
-  auto& added = scopes_[id];
-  added.what = what;
-  added.users = 1;
-  table_.add(id, what);
+  scopes_.add(id, what)->data.users = 1;
   return {id, true};
 }
 
 void watch_hub::complete(uint64_t id, int64_t stamp) {
-  auto& x = scopes_.at(id);
+  auto& x = scopes_.at(id).data;
   x.complete = true;
   x.since = last_;
   x.since_stamp = stamp;
 }
 
 bool watch_hub::is_complete(uint64_t id) const {
-  return scopes_.at(id).complete;
+  return scopes_.at(id).data.complete;
 }
 
 void watch_hub::leave(uint64_t id, time_point now) {
-  auto& x = scopes_.at(id);
+  auto& x = scopes_.at(id).data;
   if (--x.users == 0)
     x.unused_since = now;
 }
@@ -112,9 +109,9 @@ void watch_hub::leave(uint64_t id, time_point now) {
 template <class Predicate>
 bool watch_hub::is_covered(const watched& what, Predicate since) const {
   auto result = false;
-  table_.for_each(what.key, [&](uint64_t id, const watched& other) {
-    auto& x = scopes_.at(id);
-    result = result || (x.complete && other.covers(what) && since(x));
+  scopes_.for_each(what.key, [&](const auto& x) {
+    result = result
+             || (x.data.complete && x.what.covers(what) && since(x.data));
   });
   return result;
 }
@@ -169,7 +166,7 @@ watch_buffer& watch_hub::start(uint64_t id, uint64_t scope_id,
         .emplace(id, watch{id, scope_id, req.with_before, req.with_after,
                            watch_buffer{req.buffer, limits_.buffer_bytes}, now})
         .first->second;
-  in.watches.push_back(&x);
+  in.data.watches.push_back(&x);
   std::vector<uint64_t> news;
   std::vector<event_ptr> group;
   history_.replay(after, [&](const event_ptr& event) {
@@ -199,7 +196,7 @@ bool watch_hub::end(uint64_t id, time_point now) {
   auto i = watches_.find(id);
   if (i == watches_.end())
     return false;
-  std::erase(scopes_.at(i->second.scope).watches, &i->second);
+  std::erase(scopes_.at(i->second.scope).data.watches, &i->second);
   leave(i->second.scope, now);
   watches_.erase(i);
   return true;
@@ -211,7 +208,7 @@ fetch_events_reply watch_hub::take(watch_buffer& from, uint64_t limit) const {
 
 // -- events -------------------------------------------------------------------
 
-std::vector<uint64_t> watch_hub::publish(std::vector<change_event> events) {
+std::vector<uint64_t> watch_hub::publish(std::span<change_event> events) {
   std::vector<uint64_t> news;
   for (auto i = events.begin(); i != events.end();) {
     if (i->batch == 0) {
@@ -230,15 +227,12 @@ std::vector<uint64_t> watch_hub::publish(std::vector<change_event> events) {
 /// Numbers an event and finds its scopes; nothing if there are none.
 std::optional<watch_hub::shared_event> watch_hub::share(change_event& x) {
   found_.clear();
-  table_.for_each(x.key, [this](uint64_t id, const watched&) {
-    found_.push_back(&scopes_.at(id));
-  });
+  scopes_.for_each(x.key, [this](auto& in) { found_.push_back(&in.data); });
   if (found_.empty())
     return std::nullopt;
   ++counts_.events;
   auto size = size_of(x);
-  return shared_event{std::make_shared<const numbered_event>(
-    numbered_event{++last_, size, std::move(x)})};
+  return shared_event{new numbered_event{++last_, size, std::move(x)}};
 }
 
 void watch_hub::publish_one(change_event& x, std::vector<uint64_t>& news) {
@@ -282,9 +276,10 @@ std::vector<uint64_t> watch_hub::miss(uint64_t count, int64_t stamp) {
   std::vector<uint64_t> news;
   counts_.dropped += count;
   history_.clear(last_);
-  for (auto& [id, x] : scopes_)
-    if (x.complete)
-      complete(id, stamp);
+  scopes_.for_all([&](const auto& x) {
+    if (x.data.complete)
+      complete(x.id, stamp);
+  });
   for (auto& [id, x] : watches_) {
     x.buffer.miss(count);
     news.push_back(id);
@@ -296,18 +291,16 @@ std::vector<uint64_t> watch_hub::miss(uint64_t count, int64_t stamp) {
 
 watch_hub::expired_items::scope_list watch_hub::expire_scopes(time_point now) {
   std::vector<std::pair<time_point, uint64_t>> unused;
-  for (auto& [id, x] : scopes_)
-    if (x.users == 0)
-      unused.emplace_back(x.unused_since, id);
+  scopes_.for_all([&](const auto& x) {
+    if (x.data.users == 0)
+      unused.emplace_back(x.data.unused_since, x.id);
+  });
   std::sort(unused.begin(), unused.end());
   expired_items::scope_list result;
   for (auto& [since, id] : unused) {
     if (since + limits_.timeout > now && scopes_.size() <= limits_.max_watches)
       break;
-    auto i = scopes_.find(id);
-    table_.remove(id);
-    result.emplace_back(id, std::move(i->second.what));
-    scopes_.erase(i);
+    result.emplace_back(id, *scopes_.remove(id));
   }
   if (scopes_.empty())
     history_.clear(last_);
@@ -320,11 +313,12 @@ std::optional<watch_hub::time_point> watch_hub::next_expiry() const {
     = [&result](time_point x) { result = result ? std::min(*result, x) : x; };
   for (auto& [id, x] : watches_)
     earlier(x.used + limits_.timeout);
-  for (auto& [id, x] : scopes_)
-    if (x.users == 0)
+  scopes_.for_all([&](const auto& x) {
+    if (x.data.users == 0)
       earlier(scopes_.size() > limits_.max_watches
-                ? x.unused_since
-                : x.unused_since + limits_.timeout);
+                ? x.data.unused_since
+                : x.data.unused_since + limits_.timeout);
+  });
   return result;
 }
 

@@ -106,9 +106,10 @@ public:
 
   // -- events -----------------------------------------------------------------
 
-  /// Hands events out. Those of one batch follow each other.
+  /// Hands events out, which are moved from. Those of one batch follow each
+  /// other.
   /// @returns the watches that have news
-  std::vector<uint64_t> publish(std::vector<change_event> events);
+  std::vector<uint64_t> publish(std::span<change_event> events);
 
   /// Notes that events of any keys have been missed.
   /// @returns the watches
@@ -161,8 +162,8 @@ private:
     time_point used;
   };
 
+  /// What belongs to each scope.
   struct scope {
-    watched what;
     /// Watches, and requests that are going to be some.
     size_t users = 0;
     std::vector<watch*> watches;
@@ -188,8 +189,7 @@ private:
   uint64_t run_;
   uint64_t last_ = 0; ///< number of an event
   uint64_t last_scope_ = 0;
-  watch_table table_;
-  std::unordered_map<uint64_t, scope> scopes_;
+  watch_table<scope> scopes_;
   std::unordered_map<uint64_t, watch> watches_;
   watch_history history_;
   watch_counts counts_;

@@ -3,8 +3,6 @@
 
 #include "larder/internal/watch_table.hpp"
 
-#include <utility>
-
 namespace larder::internal {
 
 bool begins_with(const value& key, const value& prefix) noexcept {
@@ -30,60 +28,6 @@ bool watched::covers(const watched& other) const noexcept {
     return true;
   auto narrower = other.scope == watch_scope::key || other.scope == scope;
   return narrower && contains(other.key);
-}
-
-void watch_table::add(uint64_t id, watched what) {
-  auto [i, added] = items_.try_emplace(id, std::move(what));
-  if (!added)
-    return;
-  auto& x = i->second;
-  switch (x.scope) {
-    case watch_scope::everything:
-      everything_.push_back(&*i);
-      return;
-    case watch_scope::key:
-      keys_[x.key].push_back(&*i);
-      return;
-    case watch_scope::prefix: {
-      auto text = x.key.as_string();
-      auto& found = prefixes_[prefix{x.key.type(), std::string{text}}];
-      if (found.empty())
-        ++lengths_[text.size()];
-      found.push_back(&*i);
-    }
-  }
-}
-
-bool watch_table::remove(uint64_t id) {
-  auto i = items_.find(id);
-  if (i == items_.end())
-    return false;
-  auto& x = i->second;
-  auto take_out = [ptr = &*i](std::vector<const item*>& xs) {
-    std::erase(xs, ptr);
-    return xs.empty();
-  };
-  switch (x.scope) {
-    case watch_scope::everything:
-      take_out(everything_);
-      break;
-    case watch_scope::key:
-      if (auto j = keys_.find(x.key); take_out(j->second))
-        keys_.erase(j);
-      break;
-    case watch_scope::prefix: {
-      auto text = x.key.as_string();
-      auto j = prefixes_.find(prefix_view{x.key.type(), text});
-      if (!take_out(j->second))
-        break;
-      prefixes_.erase(j);
-      auto length = lengths_.find(text.size());
-      if (--length->second == 0)
-        lengths_.erase(length);
-    }
-  }
-  items_.erase(i);
-  return true;
 }
 
 } // namespace larder::internal
