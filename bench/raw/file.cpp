@@ -42,15 +42,13 @@ public:
     return std::make_unique<session>(*this);
   }
 
-  size_t list() override {
-    size_t result = 0;
+  void list(const visitor& visit) override {
     std::string buffer;
     for (auto& x : std::filesystem::recursive_directory_iterator{dir_})
       if (x.is_regular_file()) {
         read(AT_FDCWD, x.path().string(), metadata_bytes, buffer);
-        ++result;
+        visit(x.path().filename().native(), buffer);
       }
-    return result;
   }
 
   void set_sync(bool on) override {

@@ -47,23 +47,17 @@ public:
     return std::make_unique<session>(*this);
   }
 
-  size_t list() override {
+  void list(const visitor& visit) override {
     MDB_txn* txn = nullptr;
     MDB_cursor* cursor = nullptr;
     must(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn));
     must(mdb_cursor_open(txn, metadata_, &cursor));
-    size_t result = 0;
-    std::string key;
-    std::string metadata;
     MDB_val k;
     MDB_val v;
-    for (; mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0; ++result) {
-      key = to_view(k);
-      metadata = to_view(v);
-    }
+    while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
+      visit(to_view(k), to_view(v));
     mdb_cursor_close(cursor);
     mdb_txn_abort(txn);
-    return result;
   }
 
   void set_sync(bool on) override {

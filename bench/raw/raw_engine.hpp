@@ -39,9 +39,11 @@ public:
 
   virtual std::unique_ptr<raw_session> connect() = 0;
 
-  /// Goes through all keys in one go, copies keys and metadata, and returns how
-  /// many there are.
-  virtual size_t list() = 0;
+  using visitor
+    = std::function<void(std::string_view key, std::string_view metadata)>;
+
+  /// Goes through all keys in one go.
+  virtual void list(const visitor& visit) = 0;
 
   /// Switches syncs off or on, to fill the engine quickly. No session may be
   /// open.

@@ -46,18 +46,12 @@ public:
     return std::make_unique<session>(*this);
   }
 
-  size_t list() override {
+  void list(const visitor& visit) override {
     std::unique_ptr<rocksdb::Iterator> i{
       db_->NewIterator(rocksdb::ReadOptions{}, families_[1])};
-    size_t result = 0;
-    std::string key;
-    std::string metadata;
-    for (i->SeekToFirst(); i->Valid(); i->Next(), ++result) {
-      key = i->key().ToStringView();
-      metadata = i->value().ToStringView();
-    }
+    for (i->SeekToFirst(); i->Valid(); i->Next())
+      visit(i->key().ToStringView(), i->value().ToStringView());
     must(i->status());
-    return result;
   }
 
   void set_sync(bool on) override {

@@ -102,16 +102,10 @@ public:
     return std::make_unique<session>(*this);
   }
 
-  size_t list() override {
+  void list(const visitor& visit) override {
     statement all{db_, "select key, metadata from blobs order by key"};
-    size_t result = 0;
-    std::string key;
-    std::string metadata;
-    for (; all.step(); ++result) {
-      key = all.column(0);
-      metadata = all.column(1);
-    }
-    return result;
+    while (all.step())
+      visit(all.column(0), all.column(1));
   }
 
   void set_sync(bool on) override {
