@@ -6,6 +6,7 @@
 #include "larder/internal/apply.hpp"
 #include "larder/internal/routing.hpp"
 
+#include <limits>
 #include <utility>
 
 namespace larder::internal {
@@ -19,66 +20,78 @@ constexpr int max_attempts = 4;
 
 // -- what was seen ------------------------------------------------------------
 
-void snapshot_item::take(const entry& state) {
-  seen = changes->load();
-  present = state.present;
-  if (!present)
-    return;
-  expiry = state.meta.expiry;
-  // Whether it has expired is decided when all keys have been seen.
-  content = whole_value(key, state);
-}
-
-void snapshot_item::fail(const error& err) {
-  seen = changes->load();
-  present = true;
-  expiry.reset();
-  content = larder::fail(err);
-}
-
 snapshot::snapshot(std::vector<value> keys, size_t key_actors,
                    change_counters& changes)
-  : items(keys.size()), todo(key_actors) {
+  : todo(key_actors), items_(keys.size()) {
+  answer_.found.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    auto& x = items[i];
     auto hash = keys[i].hash();
-    x.key = std::move(keys[i]);
-    x.owner = route(hash, key_actors);
-    x.changes = &changes.of(hash);
-    todo[x.owner].push_back(i);
+    items_[i].changes = &changes.of(hash);
+    todo[route(hash, key_actors)].push_back(i);
+    answer_.found.push_back({std::move(keys[i]), {}, {}});
   }
+}
+
+void snapshot::take(size_t i, const entry& state) {
+  auto& item = items_[i];
+  item.seen = item.changes->load();
+  if (!state.present) {
+    item.gone_from = std::numeric_limits<int64_t>::min();
+    return;
+  }
+  item.gone_from
+    = state.meta.expiry.value_or(std::numeric_limits<int64_t>::max());
+  item.failure.reset();
+  auto& found = answer_.found[i];
+  if (state.is_value()) {
+    found.content = state.content;
+    found.rev = state.meta.rev;
+  } else {
+    // Whether it has expired is decided when all keys have been seen.
+    item.failure
+      = std::make_unique<error>(whole_value(found.key, state).error());
+  }
+}
+
+void snapshot::fail(size_t i, const error& err) {
+  auto& item = items_[i];
+  item.seen = item.changes->load();
+  item.gone_from = std::numeric_limits<int64_t>::max();
+  item.failure = std::make_unique<error>(err);
 }
 
 size_t snapshot::mark_changed() {
   size_t result = 0;
   for (auto& xs : todo)
     xs.clear();
-  for (size_t i = 0; i < items.size(); ++i)
-    if (items[i].changed()) {
-      todo[items[i].owner].push_back(i);
+  for (size_t i = 0; i < items_.size(); ++i)
+    if (items_[i].changed()) {
+      todo[route(key(i).hash(), todo.size())].push_back(i);
       ++result;
     }
   return result;
 }
 
-expected<multi_get_reply> snapshot::reply(int64_t now) {
-  multi_get_reply result;
-  result.found.reserve(items.size());
-  for (auto& x : items) {
-    if (!x.present || (x.expiry && *x.expiry <= now))
+expected<multi_get_reply> snapshot::take_reply(int64_t now) {
+  auto& found = answer_.found;
+  size_t live = 0;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].gone_from <= now)
       continue;
-    if (!x.content)
-      return fail(std::move(x.content.error()));
-    result.found.push_back(
-      {std::move(x.key), std::move(x.content->content), x.content->rev});
+    if (items_[i].failure)
+      return larder::fail(std::move(*items_[i].failure));
+    if (live != i)
+      found[live] = std::move(found[i]);
+    ++live;
   }
-  return result;
+  found.resize(live);
+  return std::move(answer_);
 }
 
 std::vector<value> snapshot::take_keys() {
   std::vector<value> result;
-  result.reserve(items.size());
-  for (auto& x : items)
+  result.reserve(answer_.found.size());
+  for (auto& x : answer_.found)
     result.push_back(std::move(x.key));
   return result;
 }
@@ -105,13 +118,13 @@ public:
     }
   };
 
-  look_operation(std::shared_ptr<progress> whose, snapshot_item& item)
-    : whose_(std::move(whose)), item_(item) {
+  look_operation(std::shared_ptr<progress> whose, size_t index)
+    : whose_(std::move(whose)), index_(index) {
     // nop
   }
 
   const value& key() const noexcept override {
-    return item_.key;
+    return whose_->what->key(index_);
   }
 
   knowledge needs() const noexcept override {
@@ -137,31 +150,30 @@ public:
 
   /// What `apply` has seen is durable now, and the last that is.
   void answer() override {
-    item_.take(state_);
+    whose_->what->take(index_, state_);
     whose_->one_less();
   }
 
   void fail(const error& err) override {
-    item_.fail(err);
+    whose_->what->fail(index_, err);
     whose_->one_less();
   }
 
 private:
   std::shared_ptr<progress> whose_;
-  snapshot_item& item_;
+  size_t index_;
   entry state_;
 };
 
 void snapshot_reader::look(const snapshot_ptr& what,
                            const caf::actor& asked_by) {
-  std::vector<snapshot_item*> rest;
+  std::vector<size_t> rest;
   for (auto i : what->todo[parts_.index]) {
-    auto& x = what->items[i];
-    if (auto known = parts_.keys->peek(x.key, knowledge::content)) {
+    if (auto known = parts_.keys->peek(what->key(i), knowledge::content)) {
       parts_.stats->cache_hits.add();
-      x.take(*known);
+      what->take(i, *known);
     } else {
-      rest.push_back(&x);
+      rest.push_back(i);
     }
   }
   if (rest.empty()) {
@@ -174,8 +186,8 @@ void snapshot_reader::look(const snapshot_ptr& what,
   ++looking_;
   auto whose = std::make_shared<look_operation::progress>(
     look_operation::progress{*this, what, asked_by, rest.size()});
-  for (auto x : rest)
-    parts_.keys->execute(std::make_unique<look_operation>(whose, *x));
+  for (auto i : rest)
+    parts_.keys->execute(std::make_unique<look_operation>(whose, i));
 }
 
 // -- asking -------------------------------------------------------------------
@@ -220,7 +232,7 @@ void snapshot_reader::finish(const snapshot_ptr& what) {
   waiting_.erase(i);
   if (changed > 0)
     return fallback_({what->take_keys()}, std::move(req.answer));
-  auto result = what->reply(parts_.ctx->now());
+  auto result = what->take_reply(parts_.ctx->now());
   auto& op = parts_.stats->operations[static_cast<size_t>(op_kind::multi_get)];
   op.add(!result, req.age.microseconds());
   req.answer.deliver(std::move(result));

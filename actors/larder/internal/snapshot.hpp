@@ -25,48 +25,54 @@
 
 namespace larder::internal {
 
-/// A key of a snapshot, written by its owner.
+/// What the owner of a key of a snapshot has seen, and when.
 struct snapshot_item {
-  value key;
-  size_t owner = 0;
-
-  /// What its owner has seen, without regard to the time, and when.
-  bool present = false;
-  std::optional<int64_t> expiry;
-  expected<get_reply> content;
   const change_counters::counter* changes = nullptr;
   uint64_t seen = 0;
 
-  void take(const entry& state);
+  /// Without regard to the time of the answer.
+  int64_t gone_from = 0;
 
-  void fail(const error& err);
+  /// Why there is no value, should the key be there at that time.
+  std::unique_ptr<error> failure;
 
   bool changed() const noexcept {
     return changes->load() != seen;
   }
 };
 
-/// A multi_get under way.
+/// A multi_get under way. Its memory is what thousands of them compete for
+/// caches with, so the answer is made in place.
 class snapshot {
 public:
   snapshot(std::vector<value> keys, size_t key_actors,
            change_counters& changes);
 
-  std::vector<snapshot_item> items;
-
-  /// Which items each owner has to look at.
+  /// Which keys each owner has to look at.
   std::vector<std::vector<size_t>> todo;
 
   /// How often something had changed.
   int attempts = 0;
 
+  const value& key(size_t i) const noexcept {
+    return answer_.found[i].key;
+  }
+
+  /// Notes what the owner of the i-th key has seen.
+  void take(size_t i, const entry& state);
+
+  void fail(size_t i, const error& err);
+
   /// Asks again for what has changed; returns how much that is.
   size_t mark_changed();
 
-  /// Makes the answer.
-  expected<multi_get_reply> reply(int64_t now);
+  expected<multi_get_reply> take_reply(int64_t now);
 
   std::vector<value> take_keys();
+
+private:
+  multi_get_reply answer_;
+  std::vector<snapshot_item> items_; ///< as many as keys
 };
 
 /// The part of one key actor in snapshots.
