@@ -172,6 +172,10 @@ struct precondition {
 /// A commit that answers `precondition_failed`, `conflict` or `limit_exceeded`
 /// leaves the blob as it was: it may be given another prefix and be committed
 /// again. After success and after other errors it can only be destroyed.
+///
+/// Misuse changes nothing and answers `invalid_argument`: a prefix of another
+/// size, a commit without one or to another key or store, any use after one
+/// that has succeeded.
 class staged_blob {
 public:
   virtual ~staged_blob() = default;
@@ -212,9 +216,10 @@ struct commit_result {
 
 /// Errors: `precondition_failed` (nothing changed), `conflict` (another
 /// mutation of the group failed, nothing changed), `limit_exceeded` (nothing
-/// changed), `unsupported` (nothing changed), `io_error` (nothing changed
-/// unless `data_loss()`: then old or new may be found after reopening, of a
-/// group all old or all new).
+/// changed), `invalid_argument` (of a staged blob, nothing changed),
+/// `unsupported` (nothing changed), `io_error` (nothing changed unless
+/// `data_loss()`: then old or new may be found after reopening, of a group all
+/// old or all new).
 using commit_outcome = expected<commit_result>;
 
 // -- engine -------------------------------------------------------------------

@@ -76,6 +76,8 @@ std::vector<control> writing_controls() {
   rows.add(
     "checks, then acts", wrapped<checks_then_acts>(),
     {"conditional-writes-have-one-winner", "conditional-counter-is-exact"});
+  rows.add("checks groups, then acts", wrapped<checks_groups_then_acts>(),
+           {"conditional-groups-have-one-winner"});
   rows.add("tears a group", wrapped<commits_one_by_one>(),
            {"one-failure-fails-its-group-only", "groups-are-seen-whole"});
   rows.add(
@@ -173,6 +175,10 @@ std::vector<control> staging_controls() {
            {"staged-blobs-are-whole"});
   rows.add("stages once", wrapped<staged_once>(),
            {"staged-blobs-survive-refusals"});
+  rows.add("stages for any key", wrapped<stages_for_any_key>(),
+           {"misused-staged-blobs-are-refused"});
+  rows.add("takes any prefix", wrapped<takes_any_prefix>(),
+           {"misused-staged-blobs-are-refused"});
   rows.add("stages without declaring it", wrapped<declares<no_staging>>(),
            {"staging-is-declared-or-refused"});
   return rows.take();
@@ -345,7 +351,7 @@ std::vector<compliance_result> run_on_files(const std::string& scheme,
     return uri{options.subject.scheme, {}, dir / std::to_string(++n), {}};
   };
   options.child_command = {LARDER_COMPLIANCE_CHILD};
-  options.rounds = 20;
+  options.rounds = 100; // 20 kills, of which one has to meet a lie
   return run_compliance(options, check);
 }
 

@@ -163,31 +163,40 @@ public:
     return thread == 0 || own_.empty() ? t_.store() : *own_[thread - 1];
   }
 
-  commit_outcome commit(size_t thread, mutation x) {
+  std::vector<commit_outcome> commit(size_t thread,
+                                     std::vector<mutation> batch) {
     std::unique_lock guard{mutex_, std::defer_lock};
     if (in_turns_)
       guard.lock();
-    return only_one([&] { return store(thread).commit({&x, 1}); });
+    return guarded_outcomes(batch.size(),
+                            [&] { return store(thread).commit(batch); });
   }
 
   /// Reads the key "a".
   read_outcome read(size_t thread) {
     read_request request{"a", blob_part::all, 0, 0, {}};
-    return only_one([&] { return store(thread).read({&request, 1}); });
+    auto outcomes = guarded_outcomes(1, [&] {
+      return store(thread).read({&request, 1});
+    });
+    return std::move(outcomes[0]);
   }
 
 private:
-  /// Returns the outcome of `f()`; never throws, lest the others wait for this
-  /// thread at a barrier.
+  /// Returns the `n` outcomes of `f()`; never throws, lest the others wait for
+  /// this thread at a barrier.
   template <class F>
-  static auto only_one(F f) -> typename decltype(f())::value_type {
+  static auto guarded_outcomes(size_t n, F f) -> decltype(f()) {
+    auto failed = [n](const std::string& what) {
+      using outcome = typename decltype(f())::value_type;
+      return std::vector<outcome>(
+        n, outcome{tl::unexpect, error{errc::internal, what}});
+    };
     try {
-      if (auto result = f(); result.size() == 1)
-        return std::move(result[0]);
-      return fail(errc::internal, "wrong number of outcomes");
+      auto result = f();
+      return result.size() == n ? std::move(result)
+                                : failed("wrong number of outcomes");
     } catch (const std::exception& x) {
-      return fail(errc::internal,
-                  std::string{"an exception left the engine: "} + x.what());
+      return failed(std::string{"an exception left the engine: "} + x.what());
     }
   }
 
@@ -197,13 +206,34 @@ private:
   std::vector<std::unique_ptr<backend>> own_;
 };
 
-/// All threads know the same state of the key and then try to change it: one
-/// must win and the others must be told.
-void one_winner(trial& t) {
+bool succeeded(const std::vector<commit_outcome>& outcomes) {
+  return std::all_of(outcomes.begin(), outcomes.end(),
+                     [](auto& x) { return x.has_value(); });
+}
+
+/// Whether a batch lost as it must: all of it, by a precondition.
+bool expect_lost(trial& t, const std::vector<commit_outcome>& outcomes) {
+  auto culprit
+    = [](auto& x) { return !x && x.error() == errc::precondition_failed; };
+  if (outcomes.size() == 1)
+    return t.expect_error(outcomes[0], errc::precondition_failed,
+                          "a conditional write that lost");
+  auto result = std::any_of(outcomes.begin(), outcomes.end(), culprit);
+  t.expect(result, "no mutation of a group that lost tells why");
+  for (auto& x : outcomes)
+    if (!culprit(x))
+      result
+        &= t.expect_error(x, errc::conflict, "a mutation of a group that lost");
+  return result;
+}
+
+/// All threads know the same state of the keys and then try to change them in
+/// one group: one must win all keys and the others must be told.
+void race(trial& t, const std::vector<std::string>& keys) {
   writers all{t};
-  blob_ptr current; // null: no blob
+  blob_ptr current; // of each key; null: no blob
   std::vector<blob_ptr> proposals(num_threads);
-  std::vector<commit_outcome> outcomes(num_threads);
+  std::vector<std::vector<commit_outcome>> outcomes(num_threads);
   for (size_t round = 0; round < t.options().rounds; ++round) {
     auto condition = current ? precondition::matches(revision_of(*current))
                              : precondition::absent();
@@ -212,27 +242,43 @@ void one_winner(trial& t) {
       x = erases ? nullptr : sample_blob(10);
     std::barrier start{num_threads};
     run_threads(t, num_threads, [&](size_t i) {
-      mutation x{"a", std::monostate{}, condition};
-      if (!erases)
-        x.content = proposals[i];
+      std::vector<mutation> batch;
+      for (auto& key : keys) {
+        mutation x{key, std::monostate{}, condition, keys.size() > 1 ? 1u : 0u};
+        if (!erases)
+          x.content = proposals[i];
+        batch.push_back(std::move(x));
+      }
+      if (i % 2 == 1) // engines that lock keys must not do it in this order
+        std::reverse(batch.begin(), batch.end());
       start.arrive_and_wait();
-      outcomes[i] = all.commit(i, std::move(x));
+      outcomes[i] = all.commit(i, std::move(batch));
     });
     size_t winners = 0;
     for (size_t i = 0; i < num_threads; ++i) {
-      if (outcomes[i]) {
+      if (succeeded(outcomes[i])) {
         ++winners;
         current = proposals[i];
-      } else if (t.expect_error(outcomes[i], errc::precondition_failed,
-                                "a conditional write that lost")) {
+      } else if (expect_lost(t, outcomes[i])) {
         t.count("conflicts");
       }
     }
     t.require(winners == 1, std::to_string(winners) + " of "
                               + std::to_string(num_threads)
                               + " conditional writes on the same state won");
-    t.expect_content("a", current, "after a race of conditional writes");
+    for (auto& key : keys)
+      t.expect_content(key, current, "after a race of conditional writes");
   }
+}
+
+void one_winner(trial& t) {
+  race(t, {"a"});
+}
+
+void one_winning_group(trial& t) {
+  if (!t.store().caps().atomic_groups)
+    t.skip("atomic_groups is not declared");
+  race(t, {"a", "b", "c"});
 }
 
 /// Threads count up as fast as they can; nothing may be lost.
@@ -253,9 +299,8 @@ void exact_counter(trial& t) {
       auto number = found->has_value() ? counter_of((*found)->data)
                                        : std::nullopt;
       t.require(number.has_value(), "a counter is not what was put");
-      auto x = all.commit(thread,
-                          {"a", counter_blob(*number + 1),
-                           precondition::matches(revision_of((*found)->data))});
+      auto same = precondition::matches(revision_of((*found)->data));
+      auto x = all.commit(thread, {{"a", counter_blob(*number + 1), same}})[0];
       if (x)
         ++done;
       else if (t.expect_error(x, errc::precondition_failed,
@@ -281,6 +326,7 @@ constexpr compliance_check checks[] = {
   {"groups-are-seen-whole", groups_seen_whole},
   {"concurrent-commits-are-all-kept", concurrent_commits},
   {"conditional-writes-have-one-winner", one_winner},
+  {"conditional-groups-have-one-winner", one_winning_group},
   {"conditional-counter-is-exact", exact_counter},
 };
 

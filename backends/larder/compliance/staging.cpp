@@ -170,6 +170,63 @@ void staged_among_others(trial& t) {
                     "after committing staged blobs among others");
 }
 
+/// A blob that no engine has staged.
+class foreign_blob : public staged_blob {
+public:
+  expected<void> append(bytes_view) override {
+    return {};
+  }
+
+  expected<void> set_prefix(bytes_view) override {
+    return {};
+  }
+};
+
+/// Also fails what is in one group with it.
+void expect_refused(trial& t, const std::string& key,
+                    const std::shared_ptr<staged_blob>& staged,
+                    const std::string& what) {
+  t.expect_error(commit(t, key, staged), errc::invalid_argument,
+                 "committing " + what);
+  if (!t.store().caps().atomic_groups)
+    return;
+  auto result
+    = t.commit({{"other", sample_blob(10), {}, 1}, {key, staged, {}, 1}});
+  t.expect_error(result[0], errc::conflict, "a put beside " + what);
+  t.expect_error(result[1], errc::invalid_argument,
+                 "committing " + what + " in a group");
+}
+
+void misuse_is_refused(trial& t) {
+  need_staging(t);
+  constexpr size_t prefix_size = 64;
+  auto old = sample_blob(10);
+  auto blob = sample_blob(2000, 1);
+  t.must_put("a", old);
+  auto staged = start(t, "a", prefix_size);
+  for (size_t size : {size_t{0}, prefix_size - 1, prefix_size + 1})
+    t.expect_error(staged->set_prefix(bytes_view{*blob}.first(size)),
+                   errc::invalid_argument,
+                   "a prefix of " + std::to_string(size) + " bytes, not "
+                     + std::to_string(prefix_size) + ",");
+  t.require_value(staged->append(bytes_view{*blob}.subspan(prefix_size)),
+                  "appending after a prefix was refused");
+  expect_refused(t, "a", staged, "a staged blob without its prefix");
+  expect_refused(t, "b", stage_blob(t, "a", *blob, prefix_size, 500),
+                 "a blob that was staged for another key");
+  expect_refused(t, "a", std::make_shared<foreign_blob>(),
+                 "a blob that was not staged by the store");
+  t.expect_contents({{"a", old}}, "after staged blobs were refused");
+  staged = stage_blob(t, "a", *blob, prefix_size, 500);
+  t.require_value(commit(t, "a", staged), "committing a staged blob");
+  t.expect_error(staged->append(bytes_view{*blob}), errc::invalid_argument,
+                 "appending to a committed blob");
+  t.expect_error(staged->set_prefix(bytes_view{*blob}.first(prefix_size)),
+                 errc::invalid_argument, "setting a committed blob's prefix");
+  expect_refused(t, "a", staged, "a staged blob again");
+  t.expect_contents({{"a", blob}}, "after a committed blob was refused");
+}
+
 constexpr compliance_check checks[] = {
   {"staging-is-declared-or-refused", declared_or_refused},
   {"staged-blobs-are-whole", staged_blobs_are_whole},
@@ -177,6 +234,7 @@ constexpr compliance_check checks[] = {
   {"staged-blobs-obey-preconditions", staged_preconditions},
   {"staged-blobs-survive-refusals", staged_blobs_survive},
   {"staged-blobs-commit-among-others", staged_among_others},
+  {"misused-staged-blobs-are-refused", misuse_is_refused},
 };
 
 } // namespace

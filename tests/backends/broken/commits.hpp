@@ -74,6 +74,32 @@ struct checks_then_acts : backend_wrapper {
   std::atomic<int> waiting_ = 0;
 };
 
+/// Groups are all or nothing, but their preconditions are looked at before.
+struct checks_groups_then_acts : backend_wrapper {
+  using backend_wrapper::backend_wrapper;
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    if (batch.empty() || batch.front().group == 0)
+      return inner().commit(batch);
+    // As mutations that change nothing: with the right outcome for each.
+    std::vector<mutation> looks;
+    for (auto& x : batch)
+      looks.push_back({x.key, keep{}, x.condition, x.group});
+    auto result = inner().commit(looks);
+    for (auto& x : result)
+      if (!x)
+        return result;
+    auto before = waiting_++; // lets another thread come here
+    for (int i = 0; i < 1000 && waiting_ < before + 2; ++i)
+      std::this_thread::yield();
+    for (auto& x : batch)
+      x.condition = {};
+    return inner().commit(batch);
+  }
+
+  std::atomic<int> waiting_ = 0;
+};
+
 struct claims_success : backend_wrapper {
   using backend_wrapper::backend_wrapper;
 

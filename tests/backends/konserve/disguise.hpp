@@ -70,6 +70,8 @@ public:
   }
 
   expected<void> set_prefix(bytes_view data) override {
+    if (auto open = inner_->append({}); !open)
+      return open;
     if (data.size() != prefix_.size())
       return fail(errc::invalid_argument, "a prefix of another size");
     prefix_ = to_bytes(data);
