@@ -66,8 +66,9 @@ rocks_database::open(rocks_config config, store_lock lock, const uuid& id,
   auto& dir = result->config_.dir;
   rocks_options options{result->config_};
   result->cache_ = options.cache;
-  result->env_ = rocksdb::NewCompositeEnv(
-    std::make_shared<directory_guard>(options.db.env->GetFileSystem()));
+  auto guard
+    = std::make_shared<directory_guard>(options.db.env->GetFileSystem());
+  result->env_ = rocksdb::NewCompositeEnv(guard);
   options.db.env = result->env_.get();
   options.db.create_if_missing = create;
   options.db.create_missing_column_families = create;
@@ -98,6 +99,10 @@ rocks_database::open(rocks_config config, store_lock lock, const uuid& id,
   result->notes_ = handles[0];
   result->heads_ = handles[1];
   result->chunks_ = handles[2];
+  // A sync of our own that succeeds later would prove nothing.
+  if (guard->failed())
+    return fail(errc::io_error, "cannot open the database in " + dir
+                                  + ": syncing the directory failed");
   return result;
 }
 

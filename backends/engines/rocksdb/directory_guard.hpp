@@ -14,7 +14,7 @@ namespace larder::detail {
 
 /// A file system on which no directory is synced any more after one sync of a
 /// directory has failed: all later ones fail as well. RocksDB ignores such a
-/// failure when it opens a database (that of the options file), and would take
+/// failure when it makes a database (that of the options file), and would take
 /// the success of the next sync for a promise about everything before it.
 class directory_guard : public rocksdb::FileSystemWrapper {
 public:
@@ -33,6 +33,12 @@ public:
     if (status.ok())
       *result = std::make_unique<directory>(std::move(inner), failed_);
     return status;
+  }
+
+  /// Whether a sync of a directory has failed, be it that RocksDB said so or
+  /// not.
+  bool failed() const noexcept {
+    return *failed_;
   }
 
 private:

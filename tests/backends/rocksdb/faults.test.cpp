@@ -74,6 +74,18 @@ size_t damage(const std::string& dir, std::string_view suffix) {
 
 } // namespace
 
+TEST_CASE_METHOD(fixture,
+                 "what RocksDB ignores while a store is made is told") {
+  config.dir = tmp / "other";
+  medium->fail(fault::directory_sync_error, "OPTIONS");
+  auto refused = detail::create_rocks_store(config);
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::io_error);
+  CHECK(refused.error().message().find("directory") != std::string::npos);
+  medium->heal();
+  CHECK(rocks_tools::create(config)); // the half of it is no hindrance
+}
+
 TEST_CASE_METHOD(fixture, "after a failed sync a rocksdb store stops writing") {
   auto old = blob(1, "old");
   REQUIRE(commit_one(*store, put("a", old)));

@@ -20,6 +20,7 @@ enum class fault : uint8_t {
   write_error,
   no_space,
   sync_error,
+  directory_sync_error,
   read_error
 };
 
@@ -33,9 +34,10 @@ public:
     return "faulty_medium";
   }
 
-  /// What goes wrong from now on, with files whose names end with `suffix`.
-  void fail(fault what, std::string suffix) {
-    suffix_ = std::move(suffix);
+  /// What goes wrong from now on, with files whose names hold `part`; of
+  /// directories, the syncs that are to make such a name durable.
+  void fail(fault what, std::string part) {
+    part_ = std::move(part);
     what_ = what;
   }
 
@@ -76,7 +78,39 @@ public:
     return status;
   }
 
+  rocksdb::IOStatus NewDirectory(const std::string& name,
+                                 const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* result,
+                                 rocksdb::IODebugContext* dbg) override {
+    std::unique_ptr<rocksdb::FSDirectory> inner;
+    auto status = target()->NewDirectory(name, options, &inner, dbg);
+    if (status.ok())
+      *result = std::make_unique<folder>(*this, std::move(inner));
+    return status;
+  }
+
 private:
+  class folder : public rocksdb::FSDirectoryWrapper {
+  public:
+    folder(faulty_medium& medium, std::unique_ptr<rocksdb::FSDirectory> inner)
+      : FSDirectoryWrapper(std::move(inner)), medium_(medium) {
+      // nop
+    }
+
+    rocksdb::IOStatus
+    FsyncWithDirOptions(const rocksdb::IOOptions& options,
+                        rocksdb::IODebugContext* dbg,
+                        const rocksdb::DirFsyncOptions& what) override {
+      if (medium_.fails(fault::directory_sync_error, what.renamed_new_name))
+        return rocksdb::IOStatus::IOError("a sync failed",
+                                          what.renamed_new_name);
+      return FSDirectoryWrapper::FsyncWithDirOptions(options, dbg, what);
+    }
+
+  private:
+    faulty_medium& medium_;
+  };
+
   class output : public rocksdb::FSWritableFileOwnerWrapper {
   public:
     output(faulty_medium& medium, std::string name,
@@ -148,11 +182,11 @@ private:
   };
 
   bool fails(fault what, const std::string& name) const {
-    return what_ == what && name.ends_with(suffix_);
+    return what_ == what && name.find(part_) != std::string::npos;
   }
 
   std::atomic<fault> what_ = fault::none;
-  std::string suffix_; ///< set before `what_`
+  std::string part_; ///< set before `what_`
   std::atomic<size_t> repeated_syncs_ = 0;
   std::atomic<size_t> bytes_read_ = 0;
 };
