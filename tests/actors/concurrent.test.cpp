@@ -41,7 +41,7 @@ caf::behavior worker(caf::stateful_actor<worker_state>* self, caf::actor store,
 }
 
 client_options window_of(size_t n) {
-  client_options result;
+  auto result = patient();
   result.window = n;
   return result;
 }

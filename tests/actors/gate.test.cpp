@@ -23,16 +23,23 @@ namespace {
 
 constexpr std::chrono::minutes patience{1};
 
+/// Connects past larder. A beat of CAF 0.17.6 that comes between the connection
+/// and its handshake takes the other side for dead.
+caf::actor connect_plainly(caf::actor_system& sys, uint16_t port) {
+  auto result = sys.middleman().remote_actor("127.0.0.1", port);
+  while (!result && result.error() == caf::sec::connection_timeout)
+    result = sys.middleman().remote_actor("127.0.0.1", port);
+  REQUIRE(result);
+  return *result;
+}
+
 /// A served store, a client that means well and a peer that does not.
 struct besieged {
   besieged() : self(hostile.system()) {
     store = server.own(spawn_fake_store(server.system()));
     served = server.serve(store);
     connection = client.connect(served.port);
-    auto remote
-      = hostile.system().middleman().remote_actor("127.0.0.1", served.port);
-    REQUIRE(remote);
-    gate = *remote;
+    gate = connect_plainly(hostile.system(), served.port);
   }
 
   /// Sends a wire message and waits for the next one.
@@ -198,10 +205,7 @@ TEST_CASE("a gate refuses large requests of peers that do not ask its limit") {
   serve_options options;
   options.max_message_size = 1'000;
   auto narrow = net.server.serve(net.store, options);
-  auto remote
-    = net.hostile.system().middleman().remote_actor("127.0.0.1", narrow.port);
-  REQUIRE(remote);
-  net.gate = *remote;
+  net.gate = connect_plainly(net.hostile.system(), narrow.port);
   auto answer = net.talk({1, kind_of<put_request>(), std::string(1'001, 'x')});
   CHECK(read_error_answer(answer) == errc::limit_exceeded);
 }

@@ -298,7 +298,7 @@ TEST_CASE("a killed server fails pending calls, and is found when it is back") {
 
 TEST_CASE("a server that hangs is noticed, and found when it goes on") {
   server_process server;
-  peer client;
+  peer client{plain_text, 5s};
   auto connection = client.connect(server.port());
   server.signal(SIGSTOP);
   auto res = ask(client.system(), connection, put_of("key", 1));

@@ -3,6 +3,8 @@
 
 #include "remote_fixture.hpp"
 
+#include "larder/detail/caf_net.hpp"
+
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -21,9 +23,11 @@ namespace larder::remote_test {
 namespace {
 
 caf::actor_system_config& prepared(caf::actor_system_config& cfg,
-                                   const transport_security& security) {
+                                   const transport_security& security,
+                                   caf::timespan silence) {
   add_actor_types(cfg);
   REQUIRE(configure_network(cfg, security));
+  detail::set_heartbeat(cfg, std::chrono::seconds{1}, silence);
   return cfg;
 }
 
@@ -36,9 +40,10 @@ struct early {
 
 } // namespace
 
-peer::peer(const transport_security& security)
+peer::peer(const transport_security& security, caf::timespan silence)
   : security_(security),
-    sys_(std::make_unique<caf::actor_system>(prepared(cfg_, security))) {
+    sys_(
+      std::make_unique<caf::actor_system>(prepared(cfg_, security, silence))) {
   // nop
 }
 
@@ -66,6 +71,7 @@ connect_options peer::to(uint16_t port) const {
   result.security = security_;
   result.first_pause = std::chrono::milliseconds{1};
   result.last_pause = std::chrono::milliseconds{20};
+  result.timeout = std::chrono::minutes{1};
   return result;
 }
 

@@ -27,7 +27,10 @@ inline const transport_security plain_text{{}, {}, {}, true};
 /// An actor system with network: a peer of others in the same process.
 class peer {
 public:
-  explicit peer(const transport_security& security = plain_text);
+  /// @param silence how long the other side may say nothing: on a machine that
+  ///                is busy with other tests it may be longer than larder's
+  explicit peer(const transport_security& security = plain_text,
+                caf::timespan silence = std::chrono::minutes{1});
 
   ~peer();
 

@@ -20,6 +20,13 @@
 
 namespace larder::test {
 
+/// For clients that wait as long as it takes: the machine may be slow.
+inline client_options patient() {
+  client_options result;
+  result.deadline = {};
+  return result;
+}
+
 /// An actor system whose stores are closed at its end.
 class threaded_world {
 public:
@@ -51,7 +58,7 @@ public:
   /// Closes all stores and waits for it.
   void close() {
     for (auto& hdl : std::exchange(stores_, {})) {
-      blocking_client client{sys_, hdl};
+      blocking_client client{sys_, hdl, patient()};
       CHECK(client.close_store());
     }
   }

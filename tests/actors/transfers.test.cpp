@@ -161,19 +161,19 @@ TEST_CASE("money that moves between accounts is never lost or doubled") {
     return;
   auto transfers = on_files ? 25 : 1000;
   threaded_world world;
-  auto config = open_store(on_files ? "file:" + (dir / "bank") + "?shared=no"
-                                    : "memory:");
+  auto config = open_store(
+    on_files ? "file:" + (dir / "bank") + "?shared=no&sync=off" : "memory:");
   REQUIRE(config);
   config->hold_timeout = {}; // the machine may be slow: nobody is given up
   auto store = world.spawn(std::move(*config));
-  blocking_client client{world.system(), store};
+  blocking_client client{world.system(), store, patient()};
   open_accounts(client);
   std::atomic<size_t> writing = 8;
   std::atomic<size_t> sums = 0;
   std::atomic<size_t> wrong = 0;
   std::atomic<size_t> failed = 0;
   in_threads(10, [&](size_t i) {
-    blocking_client mine{world.system(), store};
+    blocking_client mine{world.system(), store, patient()};
     if (i >= 8) {
       do {
         wrong += sum(mine) == total ? 0 : 1;
@@ -201,10 +201,11 @@ TEST_CASE("a killed bank has all its money when it is opened again") {
     return;
   }
   temp_dir dir;
-  auto uri = "file:" + (dir / "bank");
+  // A kill does not lose what the system has been told: no need to sync.
+  auto uri = "file:" + (dir / "bank") + "?sync=off";
   {
     threaded_world world;
-    blocking_client client{world.system(), world.spawn(uri)};
+    blocking_client client{world.system(), world.spawn(uri), patient()};
     open_accounts(client);
   }
   for (auto round = 1; round <= 3; ++round) {
@@ -212,7 +213,7 @@ TEST_CASE("a killed bank has all its money when it is opened again") {
     REQUIRE(banker.wait_for(10 * round));
     banker.kill();
     threaded_world world;
-    blocking_client client{world.system(), world.spawn(uri)};
+    blocking_client client{world.system(), world.spawn(uri), patient()};
     CHECK(sum(client) == total);
   }
 }
@@ -223,10 +224,10 @@ TEST_CASE("two processes move money in one bank") {
     return;
   }
   temp_dir dir;
-  auto uri = "file:" + (dir / "bank");
+  auto uri = "file:" + (dir / "bank") + "?sync=off";
   threaded_world world;
   auto store = world.spawn(uri);
-  blocking_client client{world.system(), store};
+  blocking_client client{world.system(), store, patient()};
   open_accounts(client);
   banker_process banker{uri};
   REQUIRE(banker.wait_for(1));
@@ -254,13 +255,14 @@ TEST_CASE("transactions happen as if one after the other") {
   auto config = open_store("memory:");
   REQUIRE(config);
   config->key_actors = keys;
+  config->hold_timeout = {};
   auto store = world.spawn(std::move(*config));
   auto key = [](size_t i) { return key_of(i, keys); };
   std::atomic<uint64_t> clock = 0;
   std::vector<transactions_seen> seen(clients);
   std::atomic<size_t> failed = 0;
   in_threads(clients, [&](size_t me) {
-    blocking_client client{world.system(), store};
+    blocking_client client{world.system(), store, patient()};
     std::mt19937_64 rng{me + 1};
     auto fresh = [&, n = int64_t{0}]() mutable {
       return static_cast<int64_t>(me) * 1'000'000 + ++n;

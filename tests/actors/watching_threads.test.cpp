@@ -160,10 +160,11 @@ TEST_CASE("a watcher sees exactly the commits that writers were answered") {
   constexpr auto changes = 300;
   auto on_files = GENERATE(false, true);
   temp_dir dir;
-  auto uri = on_files ? "file:" + (dir / "store") : std::string{"memory:"};
+  auto uri = on_files ? "file:" + (dir / "store") + "?sync=off"
+                      : std::string{"memory:"};
   threaded_world world;
   auto store = world.spawn(uri);
-  blocking_client client{world.system(), store};
+  blocking_client client{world.system(), store, patient()};
   watch_request everything;
   everything.with_after = true;
   everything.buffer = 1'000'000;
@@ -174,8 +175,8 @@ TEST_CASE("a watcher sees exactly the commits that writers were answered") {
     std::vector<change_event> result;
     uint64_t combined = 0;
     while (combined < writers * changes) {
-      auto reply = client.next_events(watch->watch);
-      if (!reply || reply->resync || reply->events.empty())
+      auto reply = client.next_events(watch->watch, 10min);
+      if (!reply || reply->resync)
         break;
       for (auto& event : reply->events)
         combined += event.combined;

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace file_tools {
@@ -133,13 +135,19 @@ inline uint64_t number_of(bytes_view x) {
 }
 
 /// Increments a counter `count` times, each on condition that nobody else did.
+/// @param start called when the counter has been read for the first time: if
+///              others wait there as well, all but one lose an attempt
 /// @returns how many attempts others have won, nothing on any error
-inline std::optional<uint64_t> increment(backend& store, int count) {
+template <class F>
+std::optional<uint64_t> increment(backend& store, int count, F start) {
   uint64_t lost = 0;
+  auto started = false;
   while (count > 0) {
     read_request request;
     request.key = "\"counter";
     auto found = std::move(store.read({&request, 1})[0]);
+    if (!std::exchange(started, true))
+      start();
     if (!found || !*found)
       return std::nullopt;
     auto head = header::decode((*found)->data);

@@ -108,16 +108,24 @@ class Watch(RemoteTest):
         self.assertIn(":after 1", process.stdout.readline())
         self.stop(self.server)
         self.larder("put", "k", "2")
-        again = subprocess.Popen(
-            [LARDER, "--store", self.store, "serve", "--port", str(self.port),
-             "--plain-text"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder)
-        self.addCleanup(self.end, again)
-        again.stdout.readline()
+        self.serve_again()
         self.assertRegex(process.stdout.readline(),
                          r"^\{:missed \d+, :resync true\}\n$")
         self.there("put", "k", "3")
         self.assertIn(":after 3, :before 2", process.stdout.readline())
+
+    def serve_again(self):
+        """Serves at the old port, once no other test has it any more."""
+        for _ in range(1000):
+            server = subprocess.Popen(
+                [LARDER, "--store", self.store, "serve", "--port",
+                 str(self.port), "--plain-text"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                cwd=self.folder)
+            self.addCleanup(self.end, server)
+            if server.stdout.readline():
+                return
+        self.fail("the port was never free again")
 
     def test_a_store_that_is_not_served_is_refused(self):
         message = self.fails(USAGE, "watch")

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 
 using namespace larder;
 using larder::test::unhex;
@@ -96,21 +97,20 @@ private:
   }
 
   void string(int major, const std::string& str) {
-    auto known
-      = std::find(table_.begin(), table_.end(), std::make_pair(major, str));
+    auto known = table_.find({major, str});
     if (known != table_.end()) {
       put("d819");
-      return head(0, static_cast<size_t>(known - table_.begin()));
+      return head(0, known->second);
     }
     head(major, str.size());
     append(out, as_bytes(str));
     auto next = table_.size();
     size_t shortest = next < 24 ? 3 : next < 256 ? 4 : next < 65536 ? 5 : 7;
     if (str.size() >= shortest)
-      table_.emplace_back(major, str);
+      table_.emplace(std::make_pair(major, str), next);
   }
 
-  std::vector<std::pair<int, std::string>> table_;
+  std::map<std::pair<int, std::string>, size_t> table_;
 };
 
 /// What boring appends to a value of `size` bytes.

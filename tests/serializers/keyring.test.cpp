@@ -198,7 +198,8 @@ TEST_CASE_METHOD(fixture, "damaged keyrings are refused without quoting them",
     auto loaded = parse(text);
     REQUIRE(!loaded);
     CHECK(loaded.error() == errc::corruption);
-    CHECK(loaded.error().message().find("0101") == std::string::npos);
+    // Longer than what the random name of the file may hold by chance.
+    CHECK(loaded.error().message().find("0101010101") == std::string::npos);
   };
   auto edited = [&](auto f) {
     auto copy = good;

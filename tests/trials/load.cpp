@@ -220,8 +220,11 @@ private:
     auto blob = make_blob(name, to, 100'000 + pick(1'500'000), to);
     auto prefix_size = header::size_v2 + metadata_size_of(to);
     auto staged = stage(name, blob, prefix_size);
-    if (!staged)
-      return notes_.complain("refused", to_string(staged.error()));
+    if (!staged) {
+      if (!staged.error().retryable())
+        notes_.complain("refused", to_string(staged.error()));
+      return;
+    }
     if (chance(10))
       return; // changed its mind
     std::vector<operation> batch{make_operation()};
@@ -266,7 +269,8 @@ private:
     auto outcome = std::move(out_.commit({&what, 1})[0]);
     if (outcome)
       notes_.complain("ghost", "a condition that does not hold was ignored");
-    else if (outcome.error() != errc::precondition_failed)
+    else if (outcome.error() != errc::precondition_failed
+             && !outcome.error().retryable())
       notes_.complain("refused", to_string(outcome.error()));
   }
 

@@ -25,12 +25,13 @@ namespace {
 class sabotaged {
 public:
   sabotaged(const std::string& path, bool meta, const char* instead) {
+    auto wanted = std::filesystem::canonical(path);
     for (auto& x : std::filesystem::directory_iterator{"/proc/self/fd"}) {
       std::error_code err;
       auto target = std::filesystem::read_symlink(x.path(), err);
       auto fd = std::stoi(x.path().filename());
       auto is_meta = (::fcntl(fd, F_GETFL) & O_DSYNC) != 0;
-      if (!err && target == path && is_meta == meta)
+      if (!err && target == wanted && is_meta == meta)
         fd_ = fd;
     }
     REQUIRE(fd_ >= 0);

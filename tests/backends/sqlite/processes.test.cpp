@@ -53,9 +53,10 @@ TEST_CASE("processes that increment one key in SQLite lose no update") {
   std::vector<child> children;
   for (uint64_t i = 0; i < num_children; ++i)
     children.emplace_back([&](int out) {
-      auto mine = try_open(tmp / "db");
-      line.wait(out);
-      auto lost = mine ? increment(**mine, increments) : std::nullopt;
+      // SQLite queues nobody: on a slow disk one may wait for long.
+      auto mine = try_open(tmp / "db", {{"busy-timeout", "600000"}});
+      auto lost = mine ? increment(**mine, increments, [&] { line.wait(out); })
+                       : std::nullopt;
       send(out, lost.value_or(UINT64_MAX));
     });
   line.start(children);
@@ -68,7 +69,7 @@ TEST_CASE("processes that increment one key in SQLite lose no update") {
   }
   CHECK(number_of(*get(*open(tmp / "db"), "\"counter"))
         == num_children * increments);
-  CHECK(lost > 0); // or nothing has been proved
+  CHECK(lost >= num_children - 1); // they did get in each other's way
 }
 
 TEST_CASE("a process that waits too long for another is told to try again") {
