@@ -4,7 +4,8 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 ROUNDS ?= 1000
 
-.PHONY: run test bench kill-trials fault-sweep format check-format install sanitize fuzz docs setup clean
+.PHONY: run test bench kill-trials fault-sweep format check-format install sanitize \
+	tsan fuzz docs setup clean
 
 run: build/release/.built
 	build/release/examples/tour
