@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -79,7 +80,7 @@ TEST_CASE("the memory of a page stays where it is until all let go of it") {
   std::vector<std::span<std::byte>> parts;
   for (size_t i = 0; i < 2000; ++i) {
     auto part = page.allocate(i % 300);
-    memset(part.data(), static_cast<int>(i), part.size());
+    std::ranges::fill(part, static_cast<std::byte>(i));
     parts.push_back(part);
   }
   parts.push_back(page.allocate(size_t{3} << 20));
