@@ -106,8 +106,8 @@ expected<bool> row::has_revision(const revision& x) const {
 expected<void> row::read_value(uint64_t offset,
                                std::span<std::byte> dst) const {
   if (value_) {
-    std::copy_n(value_->begin() + static_cast<std::ptrdiff_t>(offset), dst.size(),
-                dst.begin());
+    std::copy_n(value_->begin() + static_cast<std::ptrdiff_t>(offset),
+                dst.size(), dst.begin());
     return {};
   }
   return blob_reader{conn_}.read("blobs", "value", id_, size_ - head_.size(),

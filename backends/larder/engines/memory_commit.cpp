@@ -49,14 +49,14 @@ public:
   }
 
   expected<void> append(bytes_view data) override {
-    if (!buffer_)
-      return fail(errc::invalid_argument, "the blob is committed already");
+    if (auto ok = check_open(); !ok)
+      return ok;
     return grow(data.size(), [&] { larder::append(*buffer_, data); });
   }
 
   expected<void> set_prefix(bytes_view data) override {
-    if (!buffer_)
-      return fail(errc::invalid_argument, "the blob is committed already");
+    if (auto ok = check_open(); !ok)
+      return ok;
     if (auto ok = check_stage_prefix(data, prefix_size_); !ok)
       return ok;
     std::copy(data.begin(), data.end(), buffer_->begin());
@@ -74,8 +74,8 @@ public:
   /// Returns the blob if it can be committed under `key` to `store`.
   expected<blob_ptr> complete(const memory_store& store,
                               const std::string& key) const {
-    if (!buffer_)
-      return fail(errc::invalid_argument, "the blob is committed already");
+    if (auto ok = check_open(); !ok)
+      return fail(ok.error());
     if (auto ok = check_stage_complete(&store == store_.get() && key == key_,
                                        has_prefix_ || prefix_size_ == 0);
         !ok)
@@ -90,6 +90,10 @@ public:
   }
 
 private:
+  expected<void> check_open() const {
+    return check_stage_open(buffer_ != nullptr);
+  }
+
   template <class F>
   expected<void> grow(uint64_t n, F f) {
     if (!store_->quota.take(n))
