@@ -98,8 +98,7 @@ public:
   page_builder(const lmdb_environment& env, MDB_txn* txn,
                const list_request& request)
     : env_(env), txn_(txn), part_(request.part), owner_(memory_.owner()) {
-    constexpr size_t most = 1000; // more are not believed in
-    page_.entries.reserve(std::min(request.limit, most));
+    page_.entries.reserve(std::min(request.limit, most_reserved));
   }
 
   void add(const std::string& key, const std::optional<lmdb_record>& record) {

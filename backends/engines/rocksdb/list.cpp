@@ -3,9 +3,12 @@
 
 #include "engines/rocksdb/read.hpp"
 
+#include "larder/detail/blob_memory.hpp"
 #include "larder/detail/blob_part.hpp"
 
 #include <rocksdb/iterator.h>
+
+#include <algorithm>
 
 namespace larder::detail {
 
@@ -33,12 +36,13 @@ std::string end_of(std::string prefix) {
   return prefix;
 }
 
-/// Collects the parts of a page in one piece of memory.
+/// Collects the parts of a page.
 class page_builder {
 public:
-  page_builder(const rocks_database& db, blob_part part)
-    : db_(db), part_(part) {
-    // nop
+  page_builder(const rocks_database& db, const list_request& request)
+    : db_(db) {
+    wanted_.part = request.part;
+    page_.entries.reserve(std::min(request.limit, most_reserved));
   }
 
   void add(std::string key, bytes_view record) {
@@ -51,23 +55,16 @@ public:
                                     "wrong")});
       return;
     }
-    auto hdr = header::decode(head->start);
-    if (part_ == blob_part::metadata && hdr
-        && std::min(hdr->value_offset(), head->size) > head->start.size())
+    auto size = bounds_of(wanted_, *head).size;
+    if (size > head->start.size())
       return add_from_chunks(std::move(key));
-    auto data = slice(head->start, part_);
-    places_.push_back({page_.entries.size(), memory_->size(), data.size()});
-    append(*memory_, data);
-    page_.entries.push_back({std::move(key), blob_view{{}, head->size, {}}});
+    auto data = memory_.allocate(size);
+    std::copy_n(head->start.begin(), size, data.begin());
+    page_.entries.push_back(
+      {std::move(key), blob_view{data, head->size, owner_}});
   }
 
-  /// Memory does not move any more, so that views can be handed out.
   list_page finish() {
-    for (auto& x : places_) {
-      auto& view = *page_.entries[x.entry].blob;
-      view.data = bytes_view{*memory_}.subspan(x.offset, x.size);
-      view.owner = memory_;
-    }
     return std::move(page_);
   }
 
@@ -87,27 +84,19 @@ private:
   /// Metadata of which nobody told the size when it was written. The blob may
   /// be another one by now, or gone.
   void add_from_chunks(std::string key) {
-    read_request request;
-    request.key = key;
-    request.part = part_;
-    auto found = std::move(read_blobs(db_, {&request, 1})[0]);
+    wanted_.key = key;
+    auto found = std::move(read_blobs(db_, {&wanted_, 1})[0]);
     if (!found)
       page_.entries.push_back({std::move(key), fail(found.error())});
     else if (*found)
       page_.entries.push_back({std::move(key), std::move(**found)});
   }
 
-  struct place {
-    size_t entry;
-    size_t offset;
-    size_t size;
-  };
-
   const rocks_database& db_;
-  blob_part part_;
+  read_request wanted_; ///< of a blob whose key is filled in
   list_page page_;
-  std::shared_ptr<bytes> memory_ = std::make_shared<bytes>();
-  std::vector<place> places_;
+  page_memory memory_;
+  std::shared_ptr<const void> owner_ = memory_.owner();
 };
 
 } // namespace
@@ -131,7 +120,7 @@ expected<list_page> list_blobs(const rocks_database& db,
     options.iterate_upper_bound = &bound;
   std::unique_ptr<rocksdb::Iterator> i{
     db.db().NewIterator(options, db.heads())};
-  page_builder page{db, request.part};
+  page_builder page{db, request};
   for (i->Seek(start); i->Valid() && page.size() < request.limit; i->Next())
     page.add(i->key().ToString(), to_view(i->value()));
   if (!i->status().ok())

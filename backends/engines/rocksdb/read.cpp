@@ -57,7 +57,7 @@ public:
     if (x.pinned && !has_revision(head->start, *x.pinned))
       return read_outcome{
         fail(errc::conflict, "the blob was replaced by another revision")};
-    auto [offset, size] = bounds(x, *head);
+    auto [offset, size] = bounds_of(x, *head);
     if (offset + size <= head->start.size())
       return read_outcome{blob_view{head->start.subspan(offset, size),
                                     head->size, std::move(owner)}};
@@ -65,33 +65,6 @@ public:
   }
 
 private:
-  struct part_bounds {
-    uint64_t offset;
-    uint64_t size;
-  };
-
-  static part_bounds bounds(const read_request& x, const blob_head& head) {
-    switch (x.part) {
-      case blob_part::none:
-        break;
-      case blob_part::header:
-        return {0, std::min<uint64_t>(header::max_size, head.size)};
-      case blob_part::metadata: {
-        auto hdr = header::decode(head.start);
-        auto size = hdr ? hdr->value_offset() : 0;
-        return {
-          0, std::min(std::max<uint64_t>(size, header::max_size), head.size)};
-      }
-      case blob_part::all:
-        return {0, head.size};
-      case blob_part::range: {
-        auto offset = std::min(x.offset, head.size);
-        return {offset, std::min(x.length, head.size - offset)};
-      }
-    }
-    return {0, 0};
-  }
-
   std::optional<read_outcome>
   read_chunks(const blob_head& head, uint64_t offset, uint64_t size) const {
     auto first = offset / chunk_size;
@@ -176,6 +149,28 @@ try_read(const rocks_database& db, const rocksdb::Snapshot* snapshot,
 }
 
 } // namespace
+
+part_bounds bounds_of(const read_request& x, const blob_head& head) noexcept {
+  switch (x.part) {
+    case blob_part::none:
+      break;
+    case blob_part::header:
+      return {0, std::min<uint64_t>(header::max_size, head.size)};
+    case blob_part::metadata: {
+      auto hdr = header::decode(head.start);
+      auto size = hdr ? hdr->value_offset() : 0;
+      return {0,
+              std::min(std::max<uint64_t>(size, header::max_size), head.size)};
+    }
+    case blob_part::all:
+      return {0, head.size};
+    case blob_part::range: {
+      auto offset = std::min(x.offset, head.size);
+      return {offset, std::min(x.length, head.size - offset)};
+    }
+  }
+  return {0, 0};
+}
 
 void get_heads(const rocks_database& db, const rocksdb::Snapshot* snapshot,
                std::span<const rocksdb::Slice> keys,

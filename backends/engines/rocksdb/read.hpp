@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engines/rocksdb/database.hpp"
+#include "engines/rocksdb/layout.hpp"
 
 #include "larder/backend.hpp"
 
@@ -19,6 +20,16 @@ std::vector<read_outcome> read_blobs(const rocks_database& db,
 /// Does what `backend::list` promises; a page is of one moment.
 expected<list_page> list_blobs(const rocks_database& db,
                                const list_request& request);
+
+/// Where bytes of a blob are.
+struct part_bounds {
+  uint64_t offset;
+  uint64_t size;
+};
+
+/// Returns which bytes of a blob `x` asks for. The metadata of a blob whose
+/// header is damaged is taken to be empty.
+part_bounds bounds_of(const read_request& x, const blob_head& head) noexcept;
 
 /// Looks up the heads of `keys` at one moment.
 /// @param out values and statuses, as many as keys

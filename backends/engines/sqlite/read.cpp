@@ -5,7 +5,6 @@
 
 #include "schema.hpp"
 
-#include "larder/detail/blob_memory.hpp"
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/cursor.hpp"
 
@@ -31,8 +30,10 @@ uint64_t metadata_end(bytes_view start) {
 
 // -- row ----------------------------------------------------------------------
 
-row::row(connection& conn, const query& found, bool has_value)
+row::row(connection& conn, const query& found, bool has_value,
+         page_memory* page)
   : conn_(conn),
+    page_(page),
     id_(found.integer(0)),
     size_(static_cast<uint64_t>(found.integer(1))),
     head_(found.blob(3)) {
@@ -51,14 +52,23 @@ expected<void> row::check() const {
   return {};
 }
 
+blob_view row::make_view(size_t length, std::span<std::byte>& dst) const {
+  if (page_ != nullptr) {
+    dst = page_->allocate(length);
+    return {dst, size_, page_->owner()};
+  }
+  auto data = allocate_blob(length);
+  dst = {data.get(), length};
+  return {dst, size_, std::move(data), true};
+}
+
 expected<blob_view> row::read(uint64_t offset, uint64_t length) const {
   if (auto ok = check(); !ok)
     return fail(ok.error());
   offset = std::min(offset, size_);
   length = std::min(length, size_ - offset);
-  auto data = allocate_blob(length);
-  std::span<std::byte> dst{data.get(), static_cast<size_t>(length)};
-  blob_view result{dst, size_, std::move(data), true};
+  std::span<std::byte> dst;
+  auto result = make_view(static_cast<size_t>(length), dst);
   if (offset < head_.size()) {
     auto part = head_.subspan(offset);
     part = part.first(std::min(part.size(), dst.size()));
@@ -201,6 +211,8 @@ expected<list_page> list_blobs(connection& conn, const list_request& request) {
     first += '\0'; // the next key that can be
   }
   list_page result;
+  result.entries.reserve(std::min(request.limit, most_reserved));
+  page_memory memory;
   query keys{conn, sql::list};
   keys.bind(as_bytes(first));
   for (;;) {
@@ -215,7 +227,7 @@ expected<list_page> list_blobs(connection& conn, const list_request& request) {
     if (result.entries.size() == request.limit)
       break;
     result.entries.push_back(
-      {std::string{key}, row{conn, keys, false}.read(request.part)});
+      {std::string{key}, row{conn, keys, false, &memory}.read(request.part)});
   }
   result.next = encode_cursor(result.entries.back().key);
   return result;

@@ -8,6 +8,7 @@
 #include "connection.hpp"
 
 #include "larder/backend.hpp"
+#include "larder/detail/blob_memory.hpp"
 
 namespace larder::detail::sqlite {
 
@@ -16,7 +17,9 @@ class row {
 public:
   /// @param found is on a row with the columns id, size, first_chunk and head
   /// @param has_value whether the column value comes behind them
-  row(connection& conn, const query& found, bool has_value);
+  /// @param page memory for what is read, if it is to be shared
+  row(connection& conn, const query& found, bool has_value,
+      page_memory* page = nullptr);
 
   int64_t id() const noexcept {
     return id_;
@@ -43,10 +46,12 @@ public:
 
 private:
   expected<void> check() const;
+  blob_view make_view(size_t length, std::span<std::byte>& dst) const;
   expected<void> read_value(uint64_t offset, std::span<std::byte> dst) const;
   expected<void> read_chunks(uint64_t offset, std::span<std::byte> dst) const;
 
   connection& conn_;
+  page_memory* page_;
   int64_t id_;
   uint64_t size_;
   std::optional<int64_t> first_chunk_;

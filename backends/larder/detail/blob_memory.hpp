@@ -25,6 +25,10 @@ constexpr size_t max_idle_blob_memory = size_t{16} << 20;
 /// How much is kept now.
 size_t idle_blob_memory();
 
+/// For how many keys of a page room is made at once: a larger limit may be far
+/// more than there are.
+constexpr size_t most_reserved = 1000;
+
 /// Memory for the blobs of a page, which share it. What was allocated stays
 /// where it is.
 class page_memory {
