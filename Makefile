@@ -37,8 +37,10 @@ sanitize: setup
 
 # CAF is not built for the thread sanitizer, so only the layers below it are
 # tested. The sanitizer wants addresses that are not too random.
-tsan: TSAN = TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/races-of-libraries \
-	setarch -R
+# Tests fork processes, whose threads are watched as well.
+tsan: TSAN_OPTIONS = die_after_fork=0 \
+	suppressions=$(CURDIR)/scripts/races-of-libraries
+tsan: TSAN = TSAN_OPTIONS="$(TSAN_OPTIONS)" setarch -R
 tsan: setup
 	cmake --preset tsan
 	cmake --build --preset tsan -j $(JOBS)

@@ -45,6 +45,17 @@ std::string folder_of(const std::string& name) {
   return res.empty() ? "." : res;
 }
 
+/// Makes the name of a new file durable. Who may not read the folder cannot.
+result<void> sync_folder(const std::string& folder) {
+  file_descriptor fd{
+    ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (fd.get() < 0 && (errno == EACCES || errno == EPERM))
+    return {};
+  if (fd.get() < 0 || ::fsync(fd.get()) != 0)
+    return system_error(folder, errno);
+  return {};
+}
+
 std::string name_beside(const std::string& name) {
   return name + "." + to_string(uuid::random()) + ".new";
 }
@@ -210,7 +221,7 @@ result<void> output_file::commit() {
   if (::rename(temporary_.c_str(), name_.c_str()) != 0)
     return system_error(name_, errno);
   temporary_.clear();
-  return {};
+  return sync_folder(folder_of(name_));
 }
 
 } // namespace larder::cli

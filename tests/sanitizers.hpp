@@ -5,9 +5,9 @@
 
 namespace larder::test {
 
-/// Whether the memory of the process is what the code has taken. The address
-/// sanitizer keeps what was freed, and more.
-#if defined(__SANITIZE_ADDRESS__)
+/// Whether the memory of the process is what the code has taken. Sanitizers of
+/// addresses and threads keep what was freed, and more.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool memory_is_telling = false;
 #else
 constexpr bool memory_is_telling = true;

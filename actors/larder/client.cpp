@@ -15,25 +15,11 @@ namespace larder {
 
 namespace {
 
-/// Requests that go to the key's own actor rather than to the store.
-template <class Request>
-concept keyed = requires(Request req) {
-  req.key;
-}
-&&!std::
-    same_as<
-      Request, verify_request> && !std::same_as<Request, open_stream_request> && !std::same_as<Request, watch_request> && !std::same_as<Request, open_restore_request> && !std::same_as<Request, open_restore_log_request> && !std::same_as<Request, open_stored_request> && !std::same_as<Request, read_stored_request>;
-
 /// Requests on several keys.
 template <class Request>
 concept batch = requires(const Request& req) {
   internal::route(req, size_t{1});
 };
-
-/// Requests whose carrying out twice does harm, so that a missing answer leaves
-/// the caller in doubt.
-constexpr std::string_view in_doubt
-  = " (a change may or may not have been made)";
 
 using clock_type = std::chrono::steady_clock;
 
@@ -46,6 +32,7 @@ struct client::state : std::enable_shared_from_this<client::state> {
   struct open_request {
     clock_type::time_point since;
     std::function<void(const error&)> fail;
+    bool sent = false;
   };
 
   state(caf::event_based_actor* owner, caf::actor target, client_options opts)
@@ -98,7 +85,7 @@ struct client::state : std::enable_shared_from_this<client::state> {
 
   template <class Request>
   caf::actor target_for(const Request& req) const {
-    if constexpr (keyed<Request>)
+    if constexpr (internal::for_key_actor<Request>)
       return target_of(req.key);
     else if constexpr (batch<Request>)
       return routes.empty() ? store
@@ -124,6 +111,7 @@ struct client::state : std::enable_shared_from_this<client::state> {
                        [shared](const error& err) { (*shared)(fail(err)); }});
     auto transmit = [this, id, shared, r = std::move(req)]() mutable {
       ++in_flight;
+      open.at(id).sent = true;
       auto weak = weak_from_this();
       auto to = target_for(r);
       detail::request(self, to, std::move(r))
@@ -195,20 +183,24 @@ struct client::state : std::enable_shared_from_this<client::state> {
 
   void fail_overdue() {
     auto limit = self->clock().now() - options.deadline;
-    std::vector<std::function<void(const error&)>> overdue;
+    std::vector<open_request> overdue;
     for (auto i = open.begin(); i != open.end();) {
       if (i->second.since <= limit) {
-        overdue.push_back(std::move(i->second.fail));
+        overdue.push_back(std::move(i->second));
         i = open.erase(i);
       } else {
         ++i;
       }
     }
-    error err{errc::timeout, "no answer within "
-                               + std::to_string(options.deadline.count())
-                               + " ms" + std::string{in_doubt}};
-    for (auto& f : overdue)
-      f(err);
+    auto time = " within " + std::to_string(options.deadline.count()) + " ms";
+    error unsent{errc::timeout,
+                 "not sent" + time
+                   + ", as too many requests are under way: nothing was done"};
+    error unanswered{errc::timeout,
+                     "no answer" + time
+                       + "; a change may or may not have been made"};
+    for (auto& x : overdue)
+      x.fail(x.sent ? unanswered : unsent);
   }
 };
 

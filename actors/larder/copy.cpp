@@ -8,6 +8,7 @@
 #include "larder/internal/log_data.hpp"
 #include "larder/text.hpp"
 
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -116,16 +117,29 @@ private:
   template <class F>
   expected<void> pass(const backup_options& reading, F take) {
     detail::byte_pipe pipe;
-    std::thread reader{[&] {
+    std::jthread reader{
+      [&] { pipe.close_writing(read_source(pipe, reading)); }};
+    // Also when `take` throws: the reader must not wait for ever.
+    struct closer {
+      detail::byte_pipe& pipe;
+
+      ~closer() {
+        pipe.close_reading();
+      }
+    } guard{pipe};
+    return take([&pipe](std::span<std::byte> dst) { return pipe.read(dst); });
+  }
+
+  /// Returns what went wrong: no exception may leave the thread.
+  std::optional<error> read_source(detail::byte_pipe& pipe,
+                                   const backup_options& reading) {
+    try {
       auto ok = backup(
         from_, [&pipe](bytes_view data) { return pipe.write(data); }, reading);
-      pipe.close_writing(ok ? std::nullopt : std::optional{ok.error()});
-    }};
-    expected<void> result
-      = take([&pipe](std::span<std::byte> dst) { return pipe.read(dst); });
-    pipe.close_reading();
-    reader.join();
-    return result;
+      return ok ? std::nullopt : std::optional{ok.error()};
+    } catch (const std::exception& ex) {
+      return error{errc::internal, ex.what()};
+    }
   }
 
   /// Both sides meet keys that they must leave out.

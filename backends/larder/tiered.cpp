@@ -312,12 +312,16 @@ private:
     for (auto& x : xs)
       size += x.key.size() + x.data.size();
     make_room(size);
+    // What is begun must be ended: memory may run out before, but not between.
+    for (auto& x : xs)
+      if (!x.blob)
+        x.blob = std::make_shared<const bytes>(to_bytes(x.data));
     std::vector<mutation> batch;
+    batch.reserve(xs.size());
     std::vector<uint64_t> sizes;
+    sizes.reserve(xs.size());
     for (auto& x : xs)
       if (index_.begin_put(x.key, x.data.size(), x.seen)) {
-        if (!x.blob)
-          x.blob = std::make_shared<const bytes>(to_bytes(x.data));
         sizes.push_back(x.data.size());
         batch.push_back({std::move(x.key), std::move(x.blob), {}});
       }
@@ -328,8 +332,16 @@ private:
   }
 
   void make_room(uint64_t size) {
+    auto keys = index_.make_room(size);
     std::vector<mutation> batch;
-    for (auto& key : index_.make_room(size))
+    try {
+      batch.reserve(keys.size());
+    } catch (const std::bad_alloc&) {
+      for (auto& key : keys)
+        index_.erased(key, false);
+      throw;
+    }
+    for (auto& key : keys)
       batch.push_back({std::move(key), std::monostate{}, {}});
     auto outcomes = commit_front(batch);
     for (size_t i = 0; i < batch.size(); ++i)

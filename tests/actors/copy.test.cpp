@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <map>
+#include <stdexcept>
 
 using namespace larder;
 using namespace larder::test;
@@ -236,6 +237,29 @@ TEST_CASE("a copy that ends in the middle goes on from there") {
   CHECK(counts.skipped == there);
   CHECK(counts.restored == 500 - there);
   CHECK(state_of(f.to) == state_of(f.from));
+}
+
+TEST_CASE("a callback that throws ends the copy, and nothing else") {
+  fixture f;
+  for (auto i = 0; i < 500; ++i)
+    REQUIRE(f.from.put(i, std::string(1000, 'x')));
+  copy_options options;
+  SECTION("where the copy is written") {
+    options.verify = true;
+    options.verifying = [](uint64_t) { throw std::runtime_error("stop"); };
+    CHECK_THROWS_WITH(copy_store(f.from, f.to, options), "stop");
+  }
+  SECTION("where the source is read") {
+    mutation damage{
+      *encode_key(7), std::make_shared<const bytes>(to_bytes("damaged")), {}};
+    REQUIRE(f.source->commit(std::span{&damage, 1}).front());
+    options.on_failure
+      = [](const value&, const error&) { throw std::runtime_error("stop"); };
+    auto counts = copy_store(f.from, f.to, options);
+    REQUIRE(!counts);
+    CHECK(counts.error() == errc::internal);
+    CHECK(counts.error().message().find("stop") != std::string::npos);
+  }
 }
 
 TEST_CASE("a key that was written later in the copy gets another revision") {

@@ -53,6 +53,23 @@ inline std::shared_ptr<backend> make_shared_memory() {
     make_memory(), [](capabilities& x) { x.domain = write_domain::machine; });
 }
 
+/// An engine that cannot list for a while.
+class faulty_listing : public backend_wrapper {
+public:
+  using backend_wrapper::backend_wrapper;
+
+  bool broken = false;
+  size_t good_pages = 0; ///< that are listed all the same
+
+  expected<list_page> list(const list_request& request) override {
+    if (broken && good_pages == 0)
+      return fail(errc::io_error, "cannot list");
+    if (broken)
+      --good_pages;
+    return backend_wrapper::list(request);
+  }
+};
+
 /// Calls functions around calls, where another process might come between.
 class interfering_backend : public backend_wrapper {
 public:

@@ -213,6 +213,23 @@ TEST_CASE("a log that is given up leaves nothing behind") {
   CHECK(code_of(f.send(stream, 1, 10, 20)) == errc::not_found);
 }
 
+TEST_CASE("a store that is closed waits for a log that is being opened") {
+  fixture f;
+  auto opened = f.world.ask(open_log(0, 3));
+  f.world.run_without(writer); // the record of its lease is being made
+  REQUIRE_FALSE(opened.answered());
+  auto closing = f.world.ask(close_request{});
+  f.world.run_without(writer);
+  CHECK_FALSE(closing.answered());
+  f.world.run();
+  REQUIRE(closing.take());
+  f.world.store = nullptr;
+  auto answer = opened.take();
+  REQUIRE(!answer);
+  CHECK(to_string(answer.error()) == "closed: the stream was aborted");
+  CHECK(f.keys().empty());
+}
+
 TEST_CASE("what a process that ended has left of a log is collected, but not "
           "before its time is over") {
   fixture f;

@@ -471,6 +471,28 @@ TEST_CASE("a store that is closed finishes the page under way") {
   world.store = nullptr;
 }
 
+TEST_CASE("a store waits for a sweep that is being ended") {
+  stepper world;
+  world.spawn(make_memory());
+  fill(world, 10);
+  world.now += 1;
+  auto sweep = begin_sweep(world);
+  keep_keys(world, sweep, {});
+  auto page = world.ask(sweep_page_request{sweep, 1000});
+  world.run_without(reader);
+  auto ended = world.ask(end_sweep_request{sweep});
+  world.run_without(reader);
+  auto closing = world.ask(close_request{});
+  world.run_without(reader);
+  CHECK_FALSE(ended.answered());
+  CHECK_FALSE(closing.answered());
+  world.run();
+  CHECK(page.take()->deleted.size() == 10);
+  CHECK(ended.take());
+  CHECK(closing.take());
+  world.store = nullptr;
+}
+
 TEST_CASE("sweeps and what they keep are bounded") {
   stepper world;
   world.spawn(make_memory(), [](store_config& x) {

@@ -14,20 +14,6 @@
 
 namespace larder::test {
 
-/// An engine that cannot list for a while.
-class faulty_listing : public backend_wrapper {
-public:
-  using backend_wrapper::backend_wrapper;
-
-  bool broken = false;
-
-  expected<list_page> list(const list_request& request) override {
-    if (broken)
-      return fail(errc::io_error, "cannot list");
-    return backend_wrapper::list(request);
-  }
-};
-
 /// What the blobs of a stepper's stores are made by.
 inline chain make_chain(const backend& engine) {
   auto codecs = std::make_shared<const codec_registry>();

@@ -10,6 +10,8 @@
 #  include "sweeps.hpp"
 
 #  include "larder/header.hpp"
+#  include "larder/logging.hpp"
+#  include "larder/text.hpp"
 
 #  include <algorithm>
 #  include <map>
@@ -87,6 +89,19 @@ public:
 
 private:
   std::vector<std::string> last_page_;
+};
+
+/// Keeps the names of events, and how many keys were collected.
+class event_names : public log_sink {
+public:
+  std::vector<std::string> seen;
+
+  void write(const log_event& event) noexcept override {
+    seen.emplace_back(event.name);
+    for (auto& x : event.fields)
+      if (x.name == "expired")
+        seen.back() += " " + to_edn(x.content);
+  }
 };
 
 int64_t last_write_of(stepper& world, value key) {
@@ -344,6 +359,30 @@ TEST_CASE("however many keys expire, no more than a page is under way") {
   world.advance(60s);
   CHECK(collected(world, "rounds") == 2);
   CHECK(engine->erased.size() == n);
+}
+
+TEST_CASE("a round that cannot list is told of, and the next begins anew") {
+  auto engine = std::make_shared<faulty_listing>(make_memory());
+  auto log = std::make_shared<event_names>();
+  stepper world;
+  fill(*engine, 2500, world.now + 1000);
+  world.spawn(engine, [&](auto& x) { x.log = log; });
+  engine->broken = true;
+  engine->good_pages = 1;
+  world.advance(60s);
+  CHECK(collected(world, "failures") == 1);
+  CHECK(collected(world, "rounds") == 0);
+  CHECK(collected(world, "expired") == 1000);
+  CHECK(log->seen == std::vector<std::string>{"opened", "collection-failed"});
+  engine->broken = false;
+  world.advance(60s);
+  CHECK(collected(world, "failures") == 1);
+  CHECK(collected(world, "rounds") == 1);
+  CHECK(collected(world, "expired") == 2500);
+  CHECK(log->seen.back() == "collected 1500");
+  engine->broken = true;
+  world.close(); // which is no failure
+  CHECK(log->seen.back() == "closed");
 }
 
 TEST_CASE("a writer waits for a page of the collection at most") {

@@ -709,6 +709,35 @@ TEST_CASE("after a failed sync of a directory nothing is written there") {
   CHECK(commit_one(*open(config), put("\"a", blob(3, "newer"))));
 }
 
+TEST_CASE("a directory made by others is synced where it is, if allowed") {
+  temp_dir tmp;
+  auto config = config_for(tmp / "store");
+  fs::create_directory(config.dir);
+  auto above = fs::path{config.dir}.parent_path().string();
+  auto ops = std::make_shared<watched_ops>();
+  auto fail_above = [&](watched_ops::call call, int err) {
+    ops->hook([above, call, err](watched_ops::call what, const std::string& x) {
+      return what == call && x == above ? err : 0;
+    });
+  };
+  auto create_anew
+    = [&] { return larder::detail::create_file_store(config, ops); };
+  SECTION("a failure is one of the creation") {
+    auto what = GENERATE(call::open, call::sync);
+    fail_above(what, -EIO);
+    auto store = create_anew();
+    REQUIRE(!store);
+    CHECK(store.error() == errc::io_error);
+    CHECK(store.error().message().find(above) != std::string::npos);
+    ops->hook(nullptr);
+    CHECK(create_anew());
+  }
+  SECTION("who may not read what is above need not sync it") {
+    fail_above(call::open, GENERATE(-EACCES, -EPERM));
+    CHECK(create_anew());
+  }
+}
+
 TEST_CASE("a file in place of a directory is an error that names it") {
   temp_dir tmp;
   auto config = config_for(tmp / "store");

@@ -98,32 +98,12 @@ void anon_send_exit(const Dst& dst, caf::exit_reason reason) {
   caf::anon_send_exit(dst, reason);
 }
 
-/// Calls `f(caf::error)` in the context of `self` when `dst` ends. With 0.17 an
-/// actor has one such function: the last one counts.
-template <class Self, class Dst, class F>
-void monitor(Self* self, const Dst& dst, F f) {
-#if LARDER_CAF_1
-  self->monitor(dst, [f](const caf::error& why) { f(why); });
-#else
-  self->set_down_handler([f](caf::down_msg& msg) { f(msg.reason); });
-  self->monitor(dst);
-#endif
-}
-
 template <class State, class Base>
 State& state_of(caf::stateful_actor<State, Base>* self) {
 #if LARDER_CAF_1
   return self->state();
 #else
   return self->state;
-#endif
-}
-
-inline bool is_none(const caf::error& err) {
-#if LARDER_CAF_1
-  return err.empty();
-#else
-  return !err;
 #endif
 }
 

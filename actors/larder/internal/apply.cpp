@@ -4,6 +4,7 @@
 #include "larder/internal/apply.hpp"
 
 #include "larder/chunks.hpp"
+#include "larder/internal/call_function.hpp"
 #include "larder/internal/context.hpp"
 #include "larder/internal/log_apply.hpp"
 #include "larder/text.hpp"
@@ -101,15 +102,7 @@ expected<update_reply> update(const Request& req, entry& state,
   auto live = state.live(ctx.now);
   if (live && !state.is_value())
     return no_value(req.key, state, "it can only be replaced as a whole");
-  update_fn guarded = [&f](const value* old) -> expected<value> {
-    try {
-      return f(old);
-    } catch (const std::exception& ex) {
-      return fail(errc::function_failed, ex.what());
-    } catch (...) {
-      return fail(errc::function_failed, "unknown exception");
-    }
-  };
+  update_fn guarded = [&f](const value* old) { return call_function(f, old); };
   // A missing key is no value at all, not even nil.
   auto res = expected<update_result>{};
   if (live || !req.steps.empty()) {

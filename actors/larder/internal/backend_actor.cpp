@@ -6,6 +6,7 @@
 #include "larder/internal/batch.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/promise.hpp"
+#include "larder/internal/spawn_blocking.hpp"
 #include "larder/internal/stored.hpp"
 
 #include <iterator>
@@ -19,14 +20,6 @@ namespace {
 /// More mutations than this do not go into one commit: the first of them would
 /// wait too long for its answer.
 constexpr size_t max_commit_size = 4096;
-
-template <class F, class... Ts>
-caf::actor spawn_blocking(caf::actor_system& sys, const store_context& ctx,
-                          F impl, Ts&&... xs) {
-  auto blocking = !ctx.caps().nonblocking && !ctx.config().deterministic;
-  return blocking ? sys.spawn<caf::detached>(impl, std::forward<Ts>(xs)...)
-                  : sys.spawn(impl, std::forward<Ts>(xs)...);
-}
 
 // -- the writer ---------------------------------------------------------------
 

@@ -40,8 +40,19 @@ struct collector_state {
   void scan(std::string after) {
     detail::request(self, reader, scan_expired{std::move(after)})
       .then([this](const scan_expired_reply& page) { collect(page); },
-            // The engine cannot list now; the next round tries again.
-            [this](const caf::error&) { schedule(); });
+            [this](const caf::error& err) { give_up(to_error(err)); });
+  }
+
+  /// The next round begins anew.
+  void give_up(const error& why) {
+    if (!(why == errc::closed)) {
+      ctx->shared_statistics().collection_failures.add_shared();
+      if (auto& log = ctx->log(); log.on())
+        log.write(log_level::warning, "collection-failed",
+                  log.with_error({}, why));
+    }
+    expired = 0;
+    schedule();
   }
 
   void collect(const scan_expired_reply& page) {

@@ -5,6 +5,7 @@
 
 #include "larder/chunks.hpp"
 #include "larder/internal/log_reader.hpp"
+#include "larder/internal/page_limit.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
@@ -376,10 +377,8 @@ expected<list_keys_reply> list_keys(store_context& ctx,
       return fail(std::move(prefix.error()));
     page_request.prefix = std::move(*prefix);
   }
-  // A page must not outgrow a message, however many keys are asked for.
-  constexpr uint64_t max_limit = 10'000;
   page_request.after = req.after;
-  page_request.limit = static_cast<size_t>(std::min(req.limit, max_limit));
+  page_request.limit = page_limit(req.limit);
   page_request.part = req.with_metadata ? blob_part::metadata
                                         : blob_part::header;
   auto page = ctx.engine().list(page_request);

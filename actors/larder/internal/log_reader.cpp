@@ -3,8 +3,9 @@
 
 #include "larder/internal/log_reader.hpp"
 
+#include "larder/internal/call_function.hpp"
+
 #include <algorithm>
-#include <exception>
 #include <string>
 #include <utility>
 
@@ -33,18 +34,6 @@ expected<log_segment> need(const segment_fetch& fetch, uint64_t number) {
 tl::unexpected<error> misplaced(uint64_t number, uint64_t position) {
   return fail(errc::corruption, name_of(number) + " does not hold the entry at "
                                   + std::to_string(position));
-}
-
-/// Calls a user's function.
-expected<value> call(const named_function& f, const value* old,
-                     std::span<const value> arguments) {
-  try {
-    return f(old, arguments);
-  } catch (const std::exception& ex) {
-    return fail(errc::function_failed, ex.what());
-  } catch (...) {
-    return fail(errc::function_failed, "unknown exception");
-  }
 }
 
 expected<uint64_t> begin_at(uint64_t position, const log_head& head) {
@@ -203,7 +192,7 @@ expected<bool> reduce_some(const log_head& head, log_reduction& state,
     for (auto& x : *entries) {
       args.front() = x;
       auto& old = state.result;
-      auto result = call(function, old ? &*old : nullptr, args);
+      auto result = call_function(function, old ? &*old : nullptr, args);
       if (!result)
         return fail(result.error().with_context(
           "the entry at "

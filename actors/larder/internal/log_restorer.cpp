@@ -59,7 +59,7 @@ struct restorer_state {
   bool ending = false;
   bool closed = false; ///< well
   std::optional<promise<put_reply>> close_answer;
-  std::optional<promise<erase_reply>> abort_answer;
+  std::vector<promise<erase_reply>> abort_answers;
 
   uint64_t activity = 1;
   uint64_t activity_at_tick = 0;
@@ -77,10 +77,9 @@ struct restorer_state {
   }
 
   void quit() {
-    if (abort_answer) {
-      abort_answer->deliver(erase_reply{!closed});
-      abort_answer.reset();
-    }
+    for (auto& x : abort_answers)
+      x.deliver(erase_reply{!closed});
+    abort_answers.clear();
     detail::send(self, store, stream_ended{id});
     self->quit();
   }
@@ -166,12 +165,15 @@ struct restorer_state {
     std::vector<mutation> batch;
     batch.push_back(std::move(*next));
     run(std::move(batch), [this, answer](const expected<void>& ok) {
-      if (ok) {
-        answer->deliver(open_stream_reply{id});
-      } else {
+      if (!ok) {
         lease_rev = {};
         answer->fail(ok.error());
         end();
+      } else if (failed) {
+        answer->fail(*failed);
+        end();
+      } else {
+        answer->deliver(open_stream_reply{id});
       }
     });
   }
@@ -395,9 +397,7 @@ struct restorer_state {
   }
 
   caf::result<erase_reply> abort() {
-    promise<erase_reply> answer{self};
-    auto result = answer.handle();
-    abort_answer.emplace(std::move(answer));
+    auto result = abort_answers.emplace_back(self).handle();
     if (!ending)
       give_up(error{errc::closed, "the stream was aborted"});
     return result;

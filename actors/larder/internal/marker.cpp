@@ -3,10 +3,10 @@
 
 #include "larder/internal/marker.hpp"
 
+#include "larder/internal/call_function.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
 
-#include <exception>
 #include <utility>
 
 namespace larder::internal {
@@ -24,17 +24,6 @@ std::string name_of(const std::string& encoded) {
 }
 
 } // namespace
-
-expected<value> call_function(const named_function& f, const value* old,
-                              std::span<const value> arguments) {
-  try {
-    return f(old, arguments);
-  } catch (const std::exception& ex) {
-    return fail(errc::function_failed, ex.what());
-  } catch (...) {
-    return fail(errc::function_failed, "unknown exception");
-  }
-}
 
 marker::marker(context_ptr ctx, keep_set& keep)
   : ctx_(std::move(ctx)), keep_(keep) {

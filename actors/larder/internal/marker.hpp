@@ -16,10 +16,6 @@
 
 namespace larder::internal {
 
-/// Calls a function; what it throws becomes `function_failed`.
-expected<value> call_function(const named_function& f, const value* old,
-                              std::span<const value> arguments);
-
 /// A walk over everything that can be reached from some keys. It does not read
 /// itself: its owner carries out the reads that it asks for.
 class marker {

@@ -7,7 +7,6 @@
 
 #include "larder/actor_types.hpp"
 
-#include <exception>
 #include <utility>
 
 namespace larder::internal {
@@ -76,17 +75,6 @@ private:
   bool open_ = true;
   bool in_doubt_ = false;
 };
-
-/// Calls `f`, which returns a `caf::result<T>`, and turns what it throws into
-/// an answer: an exception that leaves a handler would end the actor.
-template <class T, class F>
-caf::result<T> guarded(F f) {
-  try {
-    return f();
-  } catch (const std::exception& ex) {
-    return to_caf(error{errc::internal, ex.what()});
-  }
-}
 
 /// Turns an expected into what handlers return.
 template <class T>

@@ -6,6 +6,7 @@
 #include "larder/internal/promise.hpp"
 #include "larder/internal/rekey_blobs.hpp"
 #include "larder/internal/routing.hpp"
+#include "larder/internal/spawn_blocking.hpp"
 #include "larder/key.hpp"
 
 #include <map>
@@ -264,10 +265,9 @@ caf::behavior rekey(caf::stateful_actor<rekey_state>* self, context_ptr ctx,
 
 caf::actor spawn_rekey(caf::actor_system& sys, context_ptr ctx,
                        rekey_helpers helpers) {
-  auto blocking = !ctx->caps().nonblocking && !ctx->config().deterministic;
-  return blocking
-           ? sys.spawn<caf::detached>(rekey, std::move(ctx), std::move(helpers))
-           : sys.spawn(rekey, std::move(ctx), std::move(helpers));
+  auto& context = *ctx;
+  return spawn_blocking(sys, context, rekey, std::move(ctx),
+                        std::move(helpers));
 }
 
 } // namespace larder::internal

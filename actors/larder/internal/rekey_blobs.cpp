@@ -6,17 +6,14 @@
 #include "larder/chunks.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/log_apply.hpp"
+#include "larder/internal/page_limit.hpp"
 #include "larder/key.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace larder::internal {
 
 namespace {
-
-/// A page must not outgrow a message, however many keys are asked for.
-constexpr uint64_t max_limit = 10'000;
 
 /// Bytes of a binary in memory at the same time.
 constexpr uint64_t piece_size = size_t{1} << 20;
@@ -55,7 +52,7 @@ expected<rekey_page>
 find_old_blobs(store_context& ctx, const rekey_request& req, uint32_t primary) {
   list_request wanted;
   wanted.after = req.after;
-  wanted.limit = static_cast<size_t>(std::min(req.limit, max_limit));
+  wanted.limit = page_limit(req.limit);
   wanted.part = blob_part::header;
   auto page = ctx.engine().list(wanted);
   if (!page)

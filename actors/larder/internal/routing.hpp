@@ -5,8 +5,10 @@
 
 #pragma once
 
-#include "larder/messages/batches.hpp"
+#include "larder/messages.hpp"
 #include "larder/value.hpp"
+
+#include <concepts>
 
 namespace larder::internal {
 
@@ -19,6 +21,25 @@ constexpr size_t route(size_t hash, size_t n) noexcept {
 inline size_t route(const value& key, size_t n) noexcept {
   return route(key.hash(), n);
 }
+
+// -- requests on one key ------------------------------------------------------
+
+template <class T, class... Ts>
+concept one_of = (std::same_as<T, Ts> || ...);
+
+/// Requests that name a key, but that others than its key actor carry out: the
+/// store hands them on.
+template <class Request>
+concept for_store_actor
+  = one_of<Request, verify_request, watch_request, open_stream_request,
+           open_restore_request, open_restore_log_request, open_stored_request,
+           read_stored_request>;
+
+/// Requests that go to the actor of their key.
+template <class Request>
+concept for_key_actor = !for_store_actor<Request> && requires(Request req) {
+  { req.key } -> std::convertible_to<const value&>;
+};
 
 // -- requests on several keys -------------------------------------------------
 

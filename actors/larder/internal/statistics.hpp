@@ -147,12 +147,13 @@ struct alignas(128) actor_statistics {
   counter stored_read;
   gauge streams;
   counter expired;
-  counter collection_rounds; ///< scans for expired keys that were completed
-  counter sweeps;            ///< begun
-  counter swept;             ///< keys deleted by sweeps
-  counter marked;            ///< keys that sweeps found to be reachable
-  counter rekey_examined;    ///< blobs, hidden ones included
-  counter rekeyed;           ///< of these, written again
+  counter collection_rounds;   ///< scans for expired keys that were completed
+  counter collection_failures; ///< scans that were broken off
+  counter sweeps;              ///< begun
+  counter swept;               ///< keys deleted by sweeps
+  counter marked;              ///< keys that sweeps found to be reachable
+  counter rekey_examined;      ///< blobs, hidden ones included
+  counter rekeyed;             ///< of these, written again
   counter verified;
   counter damaged;
   counter refused; ///< changes, by validators

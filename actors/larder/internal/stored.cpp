@@ -5,10 +5,9 @@
 
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/log_data.hpp"
+#include "larder/internal/page_limit.hpp"
 #include "larder/key.hpp"
 #include "larder/text.hpp"
-
-#include <algorithm>
 
 namespace larder::internal {
 
@@ -106,11 +105,9 @@ log_of(store_context& ctx, const std::string& encoded, const revision& rev,
 
 expected<list_stored_reply> list_stored(store_context& ctx,
                                         const list_stored_request& req) {
-  // A page must not outgrow a message, however many keys are asked for.
-  constexpr uint64_t max_limit = 10'000;
   list_request page_request;
   page_request.after = req.after;
-  page_request.limit = static_cast<size_t>(std::min(req.limit, max_limit));
+  page_request.limit = page_limit(req.limit);
   page_request.part = blob_part::header;
   auto page = ctx.engine().list(page_request);
   if (!page)

@@ -8,6 +8,7 @@
 #include "larder/internal/apply.hpp"
 #include "larder/internal/batch.hpp"
 #include "larder/internal/promise.hpp"
+#include "larder/internal/spawn_blocking.hpp"
 #include "larder/key.hpp"
 
 #include <optional>
@@ -38,17 +39,16 @@ struct stream_state {
   uint64_t next_sequence = 0;
   uint64_t size = 0;
   bool committing = false;
-  std::optional<promise<erase_reply>> abort_answer;
+  std::vector<promise<erase_reply>> abort_answers;
 
   /// Counts what has happened, to notice when nothing does.
   uint64_t activity = 0;
   uint64_t activity_at_tick = 0;
 
   void end() {
-    if (abort_answer) {
-      abort_answer->deliver(erase_reply{false});
-      abort_answer.reset();
-    }
+    for (auto& x : abort_answers)
+      x.deliver(erase_reply{false});
+    abort_answers.clear();
     detail::send(self, store, stream_ended{id});
     self->quit();
   }
@@ -299,11 +299,8 @@ struct stream_state {
   }
 
   caf::result<erase_reply> abort() {
-    if (committing) {
-      // Too late: answer when the commit is done.
-      abort_answer.emplace(self);
-      return abort_answer->handle();
-    }
+    if (committing) // too late: answer when the commit is done
+      return abort_answers.emplace_back(self).handle();
     commit.content.reset();
     end();
     return erase_reply{true};
@@ -347,11 +344,9 @@ caf::behavior stream(caf::stateful_actor<stream_state>* self, context_ptr ctx,
 
 caf::actor spawn_stream(caf::actor_system& sys, context_ptr ctx, uint64_t id,
                         caf::actor store, caf::actor key_actor) {
-  auto blocking = !ctx->caps().nonblocking && !ctx->config().deterministic;
-  return blocking ? sys.spawn<caf::detached>(
-           stream, std::move(ctx), id, std::move(store), std::move(key_actor))
-                  : sys.spawn(stream, std::move(ctx), id, std::move(store),
-                              std::move(key_actor));
+  auto& context = *ctx;
+  return spawn_blocking(sys, context, stream, std::move(ctx), id,
+                        std::move(store), std::move(key_actor));
 }
 
 } // namespace larder::internal

@@ -5,18 +5,17 @@
 
 #include "larder/internal/batch.hpp"
 #include "larder/internal/marker.hpp"
+#include "larder/internal/page_limit.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/sweep_page.hpp"
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace larder::internal {
 
 namespace {
-
-/// A page must not outgrow a message, however many keys are asked for.
-constexpr uint64_t max_page = 10'000;
 
 /// Values that are in memory at the same time while marking.
 constexpr size_t values_at_once = 16;
@@ -47,7 +46,7 @@ struct sweep_state {
   /// What is under way: one thing at a time.
   std::unique_ptr<sweep_page> page;
   std::optional<promise<mark_reply>> marking;
-  std::optional<promise<end_sweep_reply>> ending;
+  std::vector<promise<end_sweep_reply>> ending; ///< who wait for the end
 
   /// Counts what has happened, to notice when nothing does.
   uint64_t activity = 1;
@@ -181,7 +180,7 @@ struct sweep_state {
       became_free();
     };
     page = std::make_unique<sweep_page>(*plan, std::move(done));
-    page->start(cursor, std::min(req.limit, max_page));
+    page->start(cursor, page_limit(req.limit));
     return result;
   }
 
@@ -204,7 +203,7 @@ struct sweep_state {
   expected<void> check_free() const {
     if (broken)
       return fail(*broken);
-    if (busy() || ending)
+    if (busy() || !ending.empty())
       return fail(errc::invalid_argument,
                   "the sweep has not answered the request before: send them "
                   "one after the other");
@@ -214,10 +213,7 @@ struct sweep_state {
   // -- ending -----------------------------------------------------------------
 
   caf::result<end_sweep_reply> end() {
-    if (ending)
-      return to_caf(error{errc::not_found, "the sweep is being ended"});
-    ending.emplace(self);
-    auto result = ending->handle();
+    auto result = ending.emplace_back(self).handle();
     if (!busy())
       became_free();
     return result;
@@ -225,10 +221,11 @@ struct sweep_state {
 
   void became_free() {
     ++activity;
-    if (!ending)
+    if (ending.empty())
       return;
-    ending->deliver(end_sweep_reply{});
-    ending.reset();
+    for (auto& x : ending)
+      x.deliver(end_sweep_reply{});
+    ending.clear();
     quit();
   }
 

@@ -4,7 +4,7 @@
 #include "larder/internal/sweep_page.hpp"
 
 #include "larder/internal/batch.hpp"
-#include "larder/internal/marker.hpp"
+#include "larder/internal/call_function.hpp"
 #include "larder/internal/routing.hpp"
 #include "larder/key.hpp"
 

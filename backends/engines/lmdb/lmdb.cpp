@@ -7,9 +7,8 @@
 #include "store.hpp"
 
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/file/identity.hpp"
-
-#include <new>
 
 namespace larder::detail {
 
@@ -19,10 +18,6 @@ struct lmdb_config {
   std::string dir;
   lmdb_write_options options;
 };
-
-error out_of_memory() {
-  return {errc::limit_exceeded, "out of memory"};
-}
 
 class lmdb_backend : public backend {
 public:
@@ -75,23 +70,18 @@ public:
   }
 
   expected<list_page> list(const list_request& request) override {
-    try {
-      return lmdb_list(*env_, request);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    return without_exceptions([&] { return lmdb_list(*env_, request); });
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override {
     if (auto ok = lmdb_check_key(key); !ok)
       return fail(ok.error());
-    try {
+    using result_type = expected<std::unique_ptr<staged_blob>>;
+    return without_exceptions([&]() -> result_type {
       return std::make_unique<lmdb_staged_blob>(env_, config_.options, key,
                                                 prefix_size);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    });
   }
 
   std::vector<engine_figure> figures() const override {
@@ -100,11 +90,7 @@ public:
 
 private:
   read_outcome read_one(MDB_txn* txn, const read_request& request) const {
-    try {
-      return lmdb_read(*env_, txn, request);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    return without_exceptions([&] { return lmdb_read(*env_, txn, request); });
   }
 
   std::shared_ptr<lmdb_environment> env_;
@@ -140,17 +126,6 @@ expected<std::unique_ptr<backend>> open_store(lmdb_config config) {
   return std::make_unique<lmdb_backend>(std::move(*env), std::move(config));
 }
 
-/// Makes a function of the engine from one that takes a configuration.
-template <class F>
-auto with_config(F f) {
-  return [f](const uri& x) -> decltype(f(std::declval<lmdb_config>())) {
-    auto config = parse_config(x);
-    if (!config)
-      return fail(config.error());
-    return f(std::move(*config));
-  };
-}
-
 } // namespace
 
 engine make_lmdb_engine() {
@@ -158,18 +133,20 @@ engine make_lmdb_engine() {
     "lmdb",
     "lmdb:DIR, a memory-mapped tree in one file; options: sync=on|off, "
     "max-size=BYTES",
-    with_config([](lmdb_config config) -> expected<std::unique_ptr<backend>> {
-      auto ops = std::make_shared<file_ops>();
-      if (auto ok = create_lmdb_store(config.dir, ops); !ok)
-        return fail(ok.error());
-      return open_store(std::move(config));
-    }),
-    with_config(open_store),
-    with_config([](lmdb_config config) {
-      file_ops ops;
-      return lmdb_store_exists(config.dir, ops);
-    }),
-    with_config([](lmdb_config config) {
+    with_config(parse_config,
+                [](lmdb_config config) -> expected<std::unique_ptr<backend>> {
+                  auto ops = std::make_shared<file_ops>();
+                  if (auto ok = create_lmdb_store(config.dir, ops); !ok)
+                    return fail(ok.error());
+                  return open_store(std::move(config));
+                }),
+    with_config(parse_config, open_store),
+    with_config(parse_config,
+                [](lmdb_config config) {
+                  file_ops ops;
+                  return lmdb_store_exists(config.dir, ops);
+                }),
+    with_config(parse_config, [](lmdb_config config) {
       return destroy_lmdb_store(config.dir, std::make_shared<file_ops>());
     })};
 }

@@ -6,6 +6,7 @@
 #include "content.hpp"
 #include "tree.hpp"
 
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/stage_checks.hpp"
 
 #include <cerrno>
@@ -87,7 +88,7 @@ expected<void> lmdb_staged_blob::append(bytes_view data) {
     }
   } catch (const std::bad_alloc&) {
     finished_ = true;
-    return fail(errc::limit_exceeded, "out of memory");
+    return fail(out_of_memory());
   }
   return {};
 }
@@ -122,7 +123,7 @@ expected<void> lmdb_staged_blob::set_prefix(bytes_view data) {
   try {
     prefix_ = to_bytes(data);
   } catch (const std::bad_alloc&) {
-    return fail(errc::limit_exceeded, "out of memory");
+    return fail(out_of_memory());
   }
   has_prefix_ = true;
   return {};

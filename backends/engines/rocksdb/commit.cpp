@@ -6,11 +6,10 @@
 #include "engines/rocksdb/read.hpp"
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/file/names.hpp"
 #include "larder/detail/outcomes.hpp"
 #include "larder/groups.hpp"
-
-#include <new>
 
 namespace larder::detail {
 
@@ -172,9 +171,9 @@ void rocks_commit::write() {
   expected<void> ok;
   try {
     ok = db_->write_durably(changes_);
-  } catch (const std::bad_alloc&) { // how far it came is not known
-    db_->fail_writes("out of memory in the middle of a write");
-    ok = fail(errc::io_error, "out of memory", true);
+  } catch (...) {
+    db_->fail_writes("an exception in the middle of a write");
+    ok = fail(error_of_exception(true));
   }
   for (auto& x : steps_) {
     if (x.problem || x.keeps() || (x.erases() && !x.existed))

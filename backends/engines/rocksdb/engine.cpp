@@ -9,12 +9,12 @@
 #include "engines/rocksdb/store.hpp"
 
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/file/names.hpp"
 
 #include <sys/statvfs.h>
 
 #include <algorithm>
-#include <exception>
 
 namespace larder::detail {
 
@@ -23,11 +23,6 @@ namespace {
 /// Header and metadata are kept in memory while a blob is staged, and in one
 /// record of the database for ever.
 constexpr uint64_t max_prefix_size = uint64_t{1} << 30;
-
-error out_of_memory(bool data_loss = false) {
-  return {data_loss ? errc::io_error : errc::limit_exceeded, "out of memory",
-          data_loss};
-}
 
 class rocks_backend : public backend {
 public:
@@ -60,8 +55,8 @@ public:
   std::vector<commit_outcome> commit(std::span<mutation> batch) override {
     try {
       return rocks_commit{db_, batch}.run();
-    } catch (const std::exception&) { // how far it came is not known
-      return {batch.size(), fail(out_of_memory(true))};
+    } catch (...) {
+      return {batch.size(), fail(error_of_exception(true))};
     }
   }
 
@@ -69,17 +64,13 @@ public:
   read(std::span<const read_request> requests) override {
     try {
       return read_blobs(*db_, requests);
-    } catch (const std::exception&) {
-      return {requests.size(), fail(out_of_memory())};
+    } catch (...) {
+      return {requests.size(), fail(error_of_exception())};
     }
   }
 
   expected<list_page> list(const list_request& request) override {
-    try {
-      return list_blobs(*db_, request);
-    } catch (const std::exception&) {
-      return fail(out_of_memory());
-    }
+    return without_exceptions([&] { return list_blobs(*db_, request); });
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
@@ -90,11 +81,10 @@ public:
     if (prefix_size > max)
       return fail(errc::limit_exceeded, "header and metadata have more than "
                                           + std::to_string(max) + " bytes");
-    try {
+    using result_type = expected<std::unique_ptr<staged_blob>>;
+    return without_exceptions([&]() -> result_type {
       return std::make_unique<rocks_staged_blob>(db_, key, prefix_size);
-    } catch (const std::exception&) {
-      return fail(out_of_memory());
-    }
+    });
   }
 
   std::vector<engine_figure> figures() const override {
@@ -131,21 +121,6 @@ private:
   std::shared_ptr<rocks_database> db_;
 };
 
-/// Makes a function of the engine from one that takes a configuration.
-template <class F>
-auto with_config(F f) {
-  return [f](const uri& x) -> decltype(f(std::declval<rocks_config>())) {
-    try {
-      auto config = parse_rocks_config(x);
-      if (!config)
-        return fail(config.error());
-      return f(std::move(*config));
-    } catch (const std::exception&) {
-      return fail(out_of_memory());
-    }
-  };
-}
-
 } // namespace
 
 std::unique_ptr<backend>
@@ -158,10 +133,10 @@ engine make_rocksdb_engine() {
           "rocksdb:DIR, a RocksDB database; options: sync=on|off, cache=BYTES, "
           "write-buffer=BYTES, compression=none|lz4|zstd, threads=N, "
           "max-open-files=N, recovery=strict|point-in-time",
-          with_config(create_rocks_store),
-          with_config(open_rocks_store),
-          with_config(rocks_store_exists),
-          with_config(destroy_rocks_store)};
+          with_config(parse_rocks_config, create_rocks_store),
+          with_config(parse_rocks_config, open_rocks_store),
+          with_config(parse_rocks_config, rocks_store_exists),
+          with_config(parse_rocks_config, destroy_rocks_store)};
 }
 
 } // namespace larder::detail

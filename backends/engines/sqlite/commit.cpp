@@ -7,9 +7,8 @@
 #include "schema.hpp"
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/groups.hpp"
-
-#include <new>
 
 namespace larder::detail::sqlite {
 
@@ -340,10 +339,10 @@ void committer::run(std::span<job*> jobs) noexcept {
     for (size_t i = 0; i < jobs.size(); ++i)
       all.take_outcomes(i, jobs[i]->outcomes);
     out.tidy();
-  } catch (const std::bad_alloc&) { // how far it came is not known
+  } catch (...) {
     for (auto* x : jobs)
       for (auto& outcome : x->outcomes)
-        outcome = fail(errc::io_error, "out of memory", true);
+        outcome = fail(error_of_exception(true));
   }
 }
 

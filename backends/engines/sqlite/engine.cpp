@@ -9,12 +9,12 @@
 #include "store.hpp"
 
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/exceptions.hpp"
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <filesystem>
-#include <new>
 
 namespace larder::detail {
 
@@ -24,10 +24,6 @@ namespace {
 
 constexpr uint64_t max_busy_timeout = 86'400'000;
 constexpr uint64_t max_readers = 256;
-
-error out_of_memory() {
-  return {errc::limit_exceeded, "out of memory"};
-}
 
 class sqlite_backend : public backend {
 public:
@@ -61,8 +57,8 @@ public:
   std::vector<commit_outcome> commit(std::span<mutation> batch) override {
     try {
       return committer_.commit(batch);
-    } catch (const std::bad_alloc&) { // before anything was done
-      return {batch.size(), fail(out_of_memory())};
+    } catch (...) { // before anything was done
+      return {batch.size(), fail(error_of_exception())};
     }
   }
 
@@ -97,11 +93,10 @@ public:
       return fail(errc::limit_exceeded, "header and metadata have more than "
                                           + std::to_string(max_prefix_size)
                                           + " bytes");
-    try {
+    using result_type = expected<std::unique_ptr<staged_blob>>;
+    return without_exceptions([&]() -> result_type {
       return std::make_unique<staged>(store_, key, prefix_size);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    });
   }
 
   std::vector<engine_figure> figures() const override {
@@ -139,8 +134,8 @@ private:
       if (!conn)
         return refuse(conn.error());
       return f(**conn);
-    } catch (const std::bad_alloc&) {
-      return refuse(out_of_memory());
+    } catch (...) {
+      return refuse(error_of_exception());
     }
   }
 
@@ -194,21 +189,6 @@ expected<config> parse_config(uri x) {
   });
 }
 
-/// Makes a function of the engine from one that takes a configuration.
-template <class F>
-auto with_config(F f) {
-  return [f](const uri& x) -> decltype(f(config{})) {
-    try {
-      auto cfg = parse_config(x);
-      if (!cfg)
-        return fail(cfg.error());
-      return f(*cfg);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
-  };
-}
-
 } // namespace
 
 std::unique_ptr<backend> make_backend(std::shared_ptr<state> store) {
@@ -222,10 +202,10 @@ engine make_sqlite_engine() {
   return {"sqlite",
           "sqlite:FILE, one SQLite database; options: sync=on|off, "
           "busy-timeout=MILLISECONDS, readers=N",
-          with_config(create_store),
-          with_config(open_store),
-          with_config(store_exists),
-          with_config(destroy_store)};
+          with_config(parse_config, create_store),
+          with_config(parse_config, open_store),
+          with_config(parse_config, store_exists),
+          with_config(parse_config, destroy_store)};
 }
 
 } // namespace larder::detail

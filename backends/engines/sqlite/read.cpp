@@ -7,6 +7,7 @@
 
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/cursor.hpp"
+#include "larder/detail/exceptions.hpp"
 
 #include <algorithm>
 
@@ -185,7 +186,7 @@ std::vector<read_outcome> read_blobs(connection& conn,
     try {
       result.push_back(read_blob(conn, x));
     } catch (const std::bad_alloc&) {
-      result.push_back(fail(errc::limit_exceeded, "out of memory"));
+      result.push_back(fail(out_of_memory()));
     }
     // A bad failure ends the transaction: what follows would be another state.
     if (!conn.in_transaction())

@@ -5,6 +5,7 @@
 
 #include "schema.hpp"
 
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/stage_checks.hpp"
 
 #include <new>
@@ -61,7 +62,7 @@ expected<void> staged::append(bytes_view data) {
       }
     } catch (const std::bad_alloc&) {
       open_ = false;
-      return fail(errc::limit_exceeded, "out of memory");
+      return fail(out_of_memory());
     }
   }
   return {};
@@ -75,7 +76,7 @@ expected<void> staged::set_prefix(bytes_view data) {
   try {
     prefix_ = to_bytes(data);
   } catch (const std::bad_alloc&) {
-    return fail(errc::limit_exceeded, "out of memory");
+    return fail(out_of_memory());
   }
   has_prefix_ = true;
   return {};

@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/file/commit.hpp"
 #include "larder/detail/file/identity.hpp"
 #include "larder/detail/file/list.hpp"
@@ -11,19 +12,12 @@
 
 #include <sys/statvfs.h>
 
-#include <new>
-
 namespace larder::detail {
 
 namespace {
 
 constexpr uint64_t default_threads = 16;
 constexpr uint64_t max_threads = 256;
-
-error out_of_memory(bool data_loss = false) {
-  return {data_loss ? errc::io_error : errc::limit_exceeded, "out of memory",
-          data_loss};
-}
 
 class file_backend : public backend {
 public:
@@ -56,8 +50,8 @@ public:
     std::lock_guard guard{state_->writing};
     try {
       return file_commit{*state_, batch}.run();
-    } catch (const std::bad_alloc&) { // how far it came is not known
-      return {batch.size(), fail(out_of_memory(true))};
+    } catch (...) {
+      return {batch.size(), fail(error_of_exception(true))};
     }
   }
 
@@ -83,25 +77,20 @@ public:
   }
 
   expected<list_page> list(const list_request& request) override {
-    try {
+    return without_exceptions([&]() -> expected<list_page> {
       auto result = list_files(*state_, request);
       if (auto ok = wait_for_groups(); !ok)
         return fail(ok.error());
       return result;
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    });
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override {
     if (auto ok = check_key(key); !ok)
       return fail(ok.error());
-    try {
-      return file_staged_blob::make(state_, key, prefix_size);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    return without_exceptions(
+      [&] { return file_staged_blob::make(state_, key, prefix_size); });
   }
 
   std::vector<engine_figure> figures() const override {
@@ -124,12 +113,10 @@ private:
   }
 
   read_outcome read_one(const read_request& request) {
-    try {
+    return without_exceptions([&] {
       auto name = name_of(request.key);
       return read_blob(*state_->ops, state_->path(name), name.is_long, request);
-    } catch (const std::bad_alloc&) {
-      return fail(out_of_memory());
-    }
+    });
   }
 
   std::shared_ptr<file_state> state_;
@@ -159,17 +146,6 @@ expected<file_config> parse_config(uri x) {
                      static_cast<size_t>(*threads)};
 }
 
-/// Makes a function of the engine from one that takes a configuration.
-template <class F>
-auto with_config(F f) {
-  return [f](const uri& x) -> decltype(f(std::declval<file_config>())) {
-    auto config = parse_config(x);
-    if (!config)
-      return fail(config.error());
-    return f(std::move(*config));
-  };
-}
-
 std::shared_ptr<file_ops> real_ops() {
   return std::make_shared<file_ops>();
 }
@@ -184,16 +160,19 @@ engine make_file_engine() {
   return {"file",
           "file:DIR, one file per key; options: sync=on|off, shared=yes|no, "
           "threads=N",
-          with_config([](file_config config) {
-            return create_file_store(std::move(config), real_ops());
-          }),
-          with_config([](file_config config) {
-            return open_file_store(std::move(config), real_ops());
-          }),
-          with_config([](file_config config) {
-            return file_store_exists(config.dir, *real_ops());
-          }),
-          with_config([](file_config config) {
+          with_config(parse_config,
+                      [](file_config config) {
+                        return create_file_store(std::move(config), real_ops());
+                      }),
+          with_config(parse_config,
+                      [](file_config config) {
+                        return open_file_store(std::move(config), real_ops());
+                      }),
+          with_config(parse_config,
+                      [](file_config config) {
+                        return file_store_exists(config.dir, *real_ops());
+                      }),
+          with_config(parse_config, [](file_config config) {
             return destroy_file_store(config, real_ops());
           })};
 }

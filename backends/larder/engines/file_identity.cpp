@@ -4,10 +4,11 @@
 #include "larder/detail/file/handle.hpp"
 #include "larder/detail/file/identity.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <tuple>
 
 namespace larder::detail {
 
@@ -24,6 +25,18 @@ bool is_number(std::string_view str) {
   return !str.empty() && std::all_of(str.begin(), str.end(), [](char c) {
     return c >= '0' && c <= '9';
   });
+}
+
+/// Syncs a directory that others have made, which one need not be allowed to
+/// read.
+expected<void> sync_if_allowed(file_ops& ops, const std::string& path) {
+  file_handle dir;
+  auto err = dir.open(ops, path, O_RDONLY | O_DIRECTORY);
+  if (err == -EACCES || err == -EPERM)
+    return {};
+  if (err != 0)
+    return fail(io_failure("open", path, err));
+  return dir.sync();
 }
 
 } // namespace
@@ -80,10 +93,8 @@ expected<void> make_directories(file_ops& ops, const std::string& dir,
   if (err == 0) {
     if (!S_ISDIR(info.st_mode))
       return fail(errc::invalid_argument, dir + " is not a directory");
-    if (sync && dir != "/")
-      // Best effort: one need not be allowed to read what is above.
-      std::ignore = sync_directory(ops, parent_of(dir));
-    return {};
+    return sync && dir != "/" ? sync_if_allowed(ops, parent_of(dir))
+                              : expected<void>{};
   }
   if (err != -ENOENT || dir == "/")
     return fail(io_failure("look at", dir, err));

@@ -2,6 +2,7 @@
 // see the file LICENSE.
 
 #include "larder/detail/builtin_engines.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/file/identity.hpp"
 #include "larder/detail/konserve/commit.hpp"
 #include "larder/detail/konserve/list.hpp"
@@ -11,28 +12,11 @@
 
 #include <sys/statvfs.h>
 
-#include <new>
-
 namespace larder::detail {
 
 namespace ksv {
 
 namespace {
-
-error out_of_memory(bool data_loss = false) {
-  return {data_loss ? errc::io_error : errc::limit_exceeded, "out of memory",
-          data_loss};
-}
-
-/// Calls `f`, which may run out of memory.
-template <class F>
-auto within_memory(F f) -> decltype(f()) {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    return fail(out_of_memory());
-  }
-}
 
 class konserve_backend : public backend {
 public:
@@ -64,8 +48,8 @@ public:
     std::lock_guard guard{state_->writing};
     try {
       return batch_commit{*state_, batch}.run();
-    } catch (const std::bad_alloc&) { // how far it came is not known
-      return {batch.size(), fail(out_of_memory(true))};
+    } catch (...) {
+      return {batch.size(), fail(error_of_exception(true))};
     }
   }
 
@@ -74,18 +58,19 @@ public:
     std::vector<read_outcome> result;
     result.reserve(requests.size());
     for (auto& x : requests)
-      result.push_back(within_memory([&] { return read_key(*state_, x); }));
+      result.push_back(
+        without_exceptions([&] { return read_key(*state_, x); }));
     return result;
   }
 
   expected<list_page> list(const list_request& request) override {
-    return within_memory([&] { return list_files(*state_, request); });
+    return without_exceptions([&] { return list_files(*state_, request); });
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override {
     using result_type = expected<std::unique_ptr<staged_blob>>;
-    return within_memory([&]() -> result_type {
+    return without_exceptions([&]() -> result_type {
       value decoded;
       auto id = blob_id(key, decoded);
       if (!id)
@@ -130,17 +115,6 @@ expected<std::optional<uuid>> take_id(uri& x) {
   if (!result || *result == uuid{})
     return fail(errc::invalid_argument, "id must be a UUID");
   return result;
-}
-
-/// Makes a function of the engine from one that takes a configuration.
-template <class F>
-auto with_config(F f) {
-  return [f](const uri& x) -> decltype(f(std::declval<store_config>())) {
-    auto config = parse_config(x);
-    if (!config)
-      return fail(config.error());
-    return f(std::move(*config));
-  };
 }
 
 std::shared_ptr<file_ops> real_ops() {
@@ -195,16 +169,18 @@ engine make_konserve_engine() {
       "legacy=yes|no, clear-binaries=yes|no, fence=existing|yes, "
       "migrate=yes|no, "
       "id=UUID";
-  result.create = with_config([](store_config config) {
+  result.create = with_config(parse_config, [](store_config config) {
     return create_store(std::move(config), real_ops());
   });
-  result.open = with_config([](store_config config) {
+  result.open = with_config(parse_config, [](store_config config) {
     return open_store(std::move(config), real_ops());
   });
-  result.exists = with_config(
-    [](store_config config) { return store_exists(config.dir, *real_ops()); });
-  result.destroy = with_config(
-    [](store_config config) { return destroy_store(config, real_ops()); });
+  result.exists = with_config(parse_config, [](store_config config) {
+    return store_exists(config.dir, *real_ops());
+  });
+  result.destroy = with_config(parse_config, [](store_config config) {
+    return destroy_store(config, real_ops());
+  });
   result.plain_blobs = [](const uri&) -> expected<bool> { return true; };
   return result;
 }

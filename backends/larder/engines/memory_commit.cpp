@@ -4,6 +4,7 @@
 #include "larder/detail/memory_commit.hpp"
 
 #include "larder/detail/blob_part.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/outcomes.hpp"
 #include "larder/detail/stage_checks.hpp"
 #include "larder/groups.hpp"
@@ -23,10 +24,6 @@ using blob_ptr = std::shared_ptr<const bytes>;
 /// No header and metadata take more: the size of the latter has 32 bits.
 constexpr uint64_t max_prefix_size = header::max_size
                                      + std::numeric_limits<uint32_t>::max();
-
-error out_of_memory() {
-  return {errc::limit_exceeded, "out of memory"};
-}
 
 error quota_exceeded() {
   return {

@@ -90,7 +90,11 @@ std::vector<std::string> tier_index::make_room(uint64_t size) {
   uint64_t freed = 0;
   while (!idle_.empty() && counts_.used + size > max_bytes_ + freed) {
     auto last = std::prev(idle_.end());
-    result.push_back(last->key);
+    try {
+      result.push_back(last->key);
+    } catch (const std::bad_alloc&) {
+      break; // those before are to be erased all the same
+    }
     freed += bytes_of(*last);
     if (last->now == state::ready) {
       ++counts_.evictions;
