@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace larder::cli {
 
@@ -111,6 +112,26 @@ outcome write_archive(const invocation& args, blocking_client& client,
   return finish_with(counts.missing, "the backup lacks");
 }
 
+/// Refuses to write over what the new archive will be worth nothing without.
+result<void> check_spares(const std::string& name, const std::string& since,
+                          const archive_index& base) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(name, since, ignored))
+    return usage_error(
+      fmt::format("'{}' is the archive that --since names, which is needed to "
+                  "restore the new one: name another file",
+                  name));
+  if (!base.head().base || !std::filesystem::is_regular_file(name, ignored))
+    return {};
+  auto there = check({name}, false);
+  if (there && there->head().id == *base.head().base)
+    return usage_error(
+      fmt::format("'{}' is the archive that '{}' builds on, which is needed to "
+                  "restore it: name another file",
+                  name, since));
+  return {};
+}
+
 outcome run_backup(const invocation& args) {
   auto& name = args.operands.front().text;
   auto* since = args.find("--since");
@@ -130,6 +151,8 @@ outcome run_backup(const invocation& args) {
     auto index = check({since->text}, false);
     if (!index)
       return fail(std::move(index.error()));
+    if (auto ok = check_spares(name, since->text, *index); !ok)
+      return fail(std::move(ok.error()));
     before = std::move(*index);
   }
   return with_store(args, open_mode::open, [&](auto& client) {
@@ -214,20 +237,30 @@ outcome restore_stream(const invocation& args, input_file file) {
   return with_session(args, open_mode::open_or_create, work);
 }
 
+/// Whether a source of bytes is gone once it has been read.
+bool is_stream(const std::string& name) {
+  std::error_code ignored;
+  return name == "-"
+         || (std::filesystem::exists(name, ignored)
+             && !std::filesystem::is_regular_file(name, ignored));
+}
+
 outcome run_restore(const invocation& args) {
   auto& first = args.operands.front().text;
   if (args.operands.size() == 1 && names_store(first))
     return copy_stores(on_store(args, first), args);
   for (auto& x : args.operands)
-    if (args.operands.size() > 1 && (x.text == "-" || names_store(x.text)))
-      return usage_error("several archives must be files: they are checked "
-                         "before they are restored");
+    if (args.operands.size() > 1 && (is_stream(x.text) || names_store(x.text)))
+      return usage_error(fmt::format("'{}' is no file: several archives must be "
+                                     "files, which are checked before they are "
+                                     "restored",
+                                     x.text));
+  if (!is_stream(first))
+    return restore_files(args);
   auto file = input_file::open(first);
   if (!file)
     return fail(std::move(file.error()));
-  if (args.operands.size() == 1 && !file->size())
-    return restore_stream(args, std::move(*file));
-  return restore_files(args);
+  return restore_stream(args, std::move(*file));
 }
 
 // -- archive verify -----------------------------------------------------------

@@ -4,7 +4,12 @@
 #include "command_line.hpp"
 #include "output.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <iterator>
 
 namespace {
@@ -61,14 +66,31 @@ outcome run_safely(std::vector<std::string> words) {
   }
 }
 
+/// Occupies the standard descriptors that whoever started this has closed, or
+/// files of a store would get their numbers, and messages. Using them fails as
+/// before, for they are open the wrong way round.
+bool occupy_standard_files() {
+  constexpr int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+  for (int fd = 0; fd < 3; ++fd)
+    if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF
+        && ::open("/dev/null", modes[fd]) != fd)
+      return false;
+  return true;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+  if (!occupy_standard_files())
+    return static_cast<int>(exit_code::failed);
+  // Nobody who stops reading ends this in the middle of a change.
+  std::signal(SIGPIPE, SIG_IGN);
   auto res = run_safely({argv + std::min(argc, 1), argv + argc});
   auto flushed = flush_output();
   if (res && !flushed)
     res = fail(std::move(flushed.error()));
-  if (!res)
+  // Who has read enough (`| head`) wants no message.
+  if (!res && !output_abandoned())
     print_message(res.error().message);
   return static_cast<int>(res ? *res : res.error().code);
 }

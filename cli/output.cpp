@@ -36,15 +36,27 @@ std::string printable(std::string_view str) {
   return res;
 }
 
-void write_to(std::FILE* file, std::string_view str) {
-  // A failure stays on record: flush_output reports it.
-  std::fwrite(str.data(), 1, str.size(), file);
+bool abandoned = false;
+
+/// A failure stays on record: flush_output reports it.
+template <class F>
+bool tried(F use_output) {
+  errno = 0;
+  auto ok = use_output();
+  abandoned |= !ok && errno == EPIPE;
+  return ok;
+}
+
+bool flush() {
+  return tried([] { return std::fflush(stdout) == 0; });
 }
 
 } // namespace
 
 void print_text(std::string_view str) {
-  write_to(stdout, str);
+  tried([str] {
+    return std::fwrite(str.data(), 1, str.size(), stdout) == str.size();
+  });
 }
 
 void print_value(const invocation& args, const value& x) {
@@ -64,8 +76,9 @@ void print_message(std::string_view message) {
 
 void print_notice(std::string_view line) {
   // In this order, should both go to the same place.
-  std::fflush(stdout);
-  write_to(stderr, std::string{line} + "\n");
+  flush();
+  auto text = std::string{line} + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
 std::string describe(const value& key) {
@@ -94,9 +107,12 @@ bool output_failed() {
   return std::ferror(stdout) != 0;
 }
 
+bool output_abandoned() {
+  return abandoned;
+}
+
 result<void> flush_output() {
-  errno = 0;
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
+  if (flush() && !output_failed())
     return {};
   return fail(exit_code::failed,
               fmt::format("cannot write to standard output: {}",

@@ -40,6 +40,9 @@ std::string about(const value& key, std::string_view what);
 /// has much to print may as well stop.
 bool output_failed();
 
+/// Returns whether that was because nobody reads it any more.
+bool output_abandoned();
+
 /// Makes sure that standard output has everything.
 result<void> flush_output();
 

@@ -21,7 +21,36 @@ namespace larder::cli {
 
 namespace {
 
-/// Reads the keys in a file, one per line, by the rules for arguments.
+std::string_view trimmed(std::string_view str) {
+  constexpr std::string_view blanks = " \t\r";
+  auto begin = str.find_first_not_of(blanks);
+  if (begin == str.npos)
+    return {};
+  return str.substr(begin, str.find_last_not_of(blanks) + 1 - begin);
+}
+
+/// Adds every key that a line may stand for: by the rules for arguments, with
+/// blanks around it and without, and as `larder keys` prints keys. What is meant
+/// by `foo`, a string or a symbol, nobody can tell, and to keep too much does
+/// no harm.
+result<void> add_keys(const argument_reader& reader, size_t number,
+                      std::string_view line, std::vector<value>& keys) {
+  auto text = trimmed(line);
+  if (text.empty())
+    return {};
+  auto key = reader.key({number, std::string{text}});
+  if (!key)
+    return fail(std::move(key.error()));
+  keys.push_back(std::move(*key));
+  if (auto printed = parse_edn(text); printed && *printed != keys.back())
+    keys.push_back(std::move(*printed));
+  if (line != text)
+    if (auto exact = reader.key({number, std::string{line}}))
+      keys.push_back(std::move(*exact));
+  return {};
+}
+
+/// Reads the keys in a file, one per line.
 result<std::vector<value>> read_keys(const invocation& args,
                                      const std::string& file) {
   auto text = read_file(file);
@@ -30,18 +59,18 @@ result<std::vector<value>> read_keys(const invocation& args,
   argument_reader reader{args};
   std::vector<value> keys;
   std::string_view rest = *text;
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (rest.starts_with(byte_order_mark))
+    rest.remove_prefix(byte_order_mark.size());
   for (size_t number = 1; !rest.empty(); ++number) {
     auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     if (line.ends_with('\r'))
       line.remove_suffix(1);
-    if (line.empty())
-      continue;
-    auto key = reader.key({number, std::string{line}});
-    if (!key)
-      return fail(key.error().code, fmt::format("{}: line {}: {}", file, number,
-                                                key.error().message));
-    keys.push_back(std::move(*key));
+    if (auto ok = add_keys(reader, number, line, keys); !ok)
+      return fail(ok.error().code,
+                  fmt::format("{}: line {}: {}", file, number,
+                              ok.error().message));
   }
   return keys;
 }
@@ -111,8 +140,11 @@ outcome run_sweep(const invocation& args) {
     }
     if (!done)
       return fail(to_failure(done.error()));
-    if (!done->next.empty())
-      return fail(exit_code::failed, "nobody takes the output");
+    if (!done->next.empty()) {
+      print_message("the sweep was given up, as nobody takes its output: some "
+                    "keys are deleted, others are not");
+      return exit_code::failed;
+    }
     return undecided ? exit_code::failed : exit_code::fine;
   });
 }

@@ -184,6 +184,42 @@ class Archives(BackupTest):
         self.assertFalse(self.is_store("missing"))
         self.assertEqual(self.files(), ["a.larder"])
 
+    def test_an_archive_is_not_written_over_what_it_builds_on(self):
+        self.larder("put", "a", "1")
+        self.larder("backup", "full")
+        self.larder("put", "b", "2")
+        self.larder("backup", "day", "--since", "full")
+        os.symlink("full", self.folder / "link")
+        before = {x: (self.folder / x).read_bytes() for x in ("full", "day")}
+        for name, since in (("full", "full"), ("link", "full"),
+                            ("./full", "link"), ("full", "day")):
+            message = self.fails(USAGE, "backup", name, "--since", since)
+            self.assertIn("name another file", message)
+        for name, content in before.items():
+            self.assertEqual((self.folder / name).read_bytes(), content)
+        # What nothing builds on may be replaced.
+        self.larder("backup", "day", "--since", "full")
+        self.larder("restore", "full", "day", store=self.again)
+        self.assertEqual(self.larder("keys", store=self.again), '"a"\n"b"')
+
+    def test_an_archive_comes_from_a_file_as_standard_input(self):
+        self.larder("put", "a", "1")
+        self.larder("backup", "full")
+        with open(self.folder / "full", "rb") as file:
+            res = subprocess.run(
+                [LARDER, "--store", self.again, "restore", "-"], stdin=file,
+                capture_output=True, cwd=self.folder, timeout=TIMEOUT,
+                check=False)
+        self.assertEqual((res.returncode, res.stderr), (FINE, b""))
+        self.assertEqual(self.larder("keys", store=self.again), '"a"')
+
+    def test_several_archives_must_be_files(self):
+        self.larder("put", "a", "1")
+        self.larder("backup", "full")
+        os.mkfifo(self.folder / "pipe")
+        self.fails(USAGE, "restore", "full", "pipe", store=self.again)
+        self.assertFalse(self.is_store("again"))
+
     def test_a_terminal_gets_progress_but_no_archive(self):
         self.fill()
         main, other = pty.openpty()

@@ -3,9 +3,11 @@
 """sweep."""
 
 import datetime
+import os
+import subprocess
 import unittest
 
-from support import FAILED, USAGE, LarderTest
+from support import FAILED, LARDER, TIMEOUT, USAGE, LarderTest
 
 
 class Sweep(LarderTest):
@@ -54,6 +56,35 @@ class Sweep(LarderTest):
         self.fill("a", "b")
         (self.folder / "keep").write_bytes(b"\r\na\r\n\n")
         self.assertEqual(self.sweep(), ['"b"'])
+
+    def test_what_may_be_meant_is_kept(self):
+        # Printed like strings that are typed without quotation marks.
+        self.larder("--edn", "put", "foo", "1")
+        self.larder("--edn", "put", "\\a", "1")
+        self.fill("bar", " blank", "other")
+        (self.folder / "keep").write_text(
+            "\ufeff" + self.larder("keys", "--prefix", "ba") + '\n  "bar"\t\n'
+            "foo\n\\a\n blank\n")
+        self.assertEqual(self.sweep(), ['"other"'])
+        self.assertEqual(len(self.keys()), 4)
+
+    def test_a_sweep_whose_output_nobody_takes_tells_so(self):
+        keys = [f"k{i}" for i in range(3000)]
+        pairs = [x for key in keys for x in (key, "1")]
+        self.larder("mput", *pairs, store=self.store + "?sync=off")
+        self.keep()
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        try:
+            res = subprocess.run(
+                [LARDER, "--store", self.store + "?sync=off", "sweep", "--keep",
+                 "keep"], stdout=write_end, stderr=subprocess.PIPE,
+                cwd=self.folder, timeout=TIMEOUT, check=False)
+        finally:
+            os.close(write_end)
+        self.assertEqual(res.returncode, FAILED)
+        self.assertIn(b"given up", res.stderr)
+        self.assertTrue(self.keys())
 
     def test_the_list_may_come_from_standard_input(self):
         self.fill("a", "b")

@@ -2,10 +2,11 @@
 # see the file LICENSE.
 """Help, and command lines that make no sense."""
 
+import os
 import subprocess
 import unittest
 
-from support import FAILED, LARDER, USAGE, LarderTest
+from support import FAILED, LARDER, TIMEOUT, USAGE, LarderTest
 
 COMMANDS = [
     "put", "get", "update", "erase", "exists", "meta", "write", "read", "keys",
@@ -202,6 +203,41 @@ class Administration(LarderTest):
                     check=False)
             self.assertEqual(res.returncode, FAILED, command)
             self.assert_message(res.stderr.decode())
+
+    def test_who_has_read_enough_gets_no_message(self):
+        self.larder("put", "k", "v")
+        for command in ("get k", "keys", "export", "--help"):
+            read_end, write_end = os.pipe()
+            os.close(read_end)
+            res = subprocess.run(
+                [LARDER, "--store", self.store, *command.split()],
+                stdout=write_end, stderr=subprocess.PIPE, cwd=self.folder,
+                check=False)
+            os.close(write_end)
+            self.assertEqual((res.returncode, res.stderr), (FAILED, b""),
+                             command)
+
+    def test_closed_descriptors_are_not_those_of_the_store(self):
+        # LMDB writes to its file by position: messages would go to its start.
+        if self.run_larder("create", store="lmdb:other").returncode == 0:
+            self.store = "lmdb:other"
+        self.larder("put", "k", "v")
+        self.larder("append", "log", "1")
+        for fds in ("<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"):
+            for command in ("mget --best-effort log", "keys --limit 1",
+                            "get missing", "write b -"):
+                subprocess.run(
+                    ["sh", "-c", f'exec "$0" --store "$1" {command} {fds}',
+                     LARDER, self.store], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    cwd=self.folder, timeout=TIMEOUT, check=False)
+                self.assertEqual(self.larder("get", "k"), '"v"', command + fds)
+        res = subprocess.run(
+            ["sh", "-c", 'exec "$0" --store "$1" get k >&-', LARDER, self.store],
+            stderr=subprocess.PIPE, cwd=self.folder, timeout=TIMEOUT,
+            check=False)
+        self.assertEqual(res.returncode, FAILED)
+        self.assert_message(res.stderr.decode())
 
 
 if __name__ == "__main__":
