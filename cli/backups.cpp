@@ -251,10 +251,11 @@ outcome run_restore(const invocation& args) {
     return copy_stores(on_store(args, first), args);
   for (auto& x : args.operands)
     if (args.operands.size() > 1 && (is_stream(x.text) || names_store(x.text)))
-      return usage_error(fmt::format("'{}' is no file: several archives must be "
-                                     "files, which are checked before they are "
-                                     "restored",
-                                     x.text));
+      return usage_error(
+        fmt::format("'{}' is no file: several archives must be "
+                    "files, which are checked before they are "
+                    "restored",
+                    x.text));
   if (!is_stream(first))
     return restore_files(args);
   auto file = input_file::open(first);

@@ -30,9 +30,9 @@ std::string_view trimmed(std::string_view str) {
 }
 
 /// Adds every key that a line may stand for: by the rules for arguments, with
-/// blanks around it and without, and as `larder keys` prints keys. What is meant
-/// by `foo`, a string or a symbol, nobody can tell, and to keep too much does
-/// no harm.
+/// blanks around it and without, and as `larder keys` prints keys. What is
+/// meant by `foo`, a string or a symbol, nobody can tell, and to keep too much
+/// does no harm.
 result<void> add_keys(const argument_reader& reader, size_t number,
                       std::string_view line, std::vector<value>& keys) {
   auto text = trimmed(line);
@@ -68,9 +68,8 @@ result<std::vector<value>> read_keys(const invocation& args,
     if (line.ends_with('\r'))
       line.remove_suffix(1);
     if (auto ok = add_keys(reader, number, line, keys); !ok)
-      return fail(ok.error().code,
-                  fmt::format("{}: line {}: {}", file, number,
-                              ok.error().message));
+      return fail(ok.error().code, fmt::format("{}: line {}: {}", file, number,
+                                               ok.error().message));
   }
   return keys;
 }

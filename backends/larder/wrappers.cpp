@@ -3,6 +3,7 @@
 
 #include "larder/wrappers.hpp"
 
+#include "larder/detail/blob_part.hpp"
 #include "larder/groups.hpp"
 
 #include <utility>
@@ -53,17 +54,55 @@ std::vector<engine_figure> backend_wrapper::figures() const {
 
 // -- readonly_backend ---------------------------------------------------------
 
+namespace {
+
+bool only_looks(const mutation& x) {
+  return std::holds_alternative<keep>(x.content);
+}
+
+/// Compares what was read of a key with a precondition.
+commit_outcome look(const precondition& wanted, const read_outcome& found) {
+  if (!found)
+    return fail(found.error());
+  auto exists = found->has_value();
+  if (wanted.type == precondition::kind::absent && exists)
+    return fail(errc::precondition_failed, "the key exists");
+  if (wanted.type == precondition::kind::matches && !exists)
+    return fail(errc::precondition_failed, "the key does not exist");
+  if (wanted.type == precondition::kind::matches
+      && !detail::has_revision((*found)->data, wanted.rev))
+    return fail(errc::precondition_failed, "the key has another revision");
+  return commit_result{exists};
+}
+
+} // namespace
+
 capabilities readonly_backend::caps() const {
   auto result = inner().caps();
-  result.atomic_groups = false;
   result.staging = false;
   return result;
 }
 
 std::vector<commit_outcome>
 readonly_backend::commit(std::span<mutation> batch) {
-  return {batch.size(),
-          fail(errc::unsupported, name() + " was opened to be read only")};
+  commit_outcome refused
+    = fail(errc::unsupported, name() + " was opened to be read only");
+  std::vector<commit_outcome> result(batch.size(), refused);
+  std::vector<read_request> requests;
+  for (auto& x : batch)
+    if (only_looks(x))
+      requests.push_back({x.key, blob_part::header, 0, 0, std::nullopt});
+  // Whoever read keys before and finds them unchanged now has read them as of
+  // one moment in between, whatever the order of these reads.
+  auto found = inner().read(requests);
+  auto next = found.begin();
+  for (size_t i = 0; i < batch.size(); ++i)
+    if (only_looks(batch[i]))
+      result[i] = look(batch[i].condition, *next++);
+  spread_failures(
+    batch, [&result](size_t i) { return !result[i]; },
+    [&result](size_t i, error why) { result[i] = fail(std::move(why)); });
+  return result;
 }
 
 expected<std::unique_ptr<staged_blob>> readonly_backend::stage(std::string_view,

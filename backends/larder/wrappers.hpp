@@ -48,7 +48,7 @@ class readonly_backend : public backend_wrapper {
 public:
   using backend_wrapper::backend_wrapper;
 
-  /// Those of the store, without groups and staging.
+  /// Those of the store, without staging.
   capabilities caps() const override;
   std::vector<commit_outcome> commit(std::span<mutation> batch) override;
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,

@@ -61,11 +61,9 @@ TEST_CASE("a read-only store refuses every change") {
   auto& readonly = engine_of(registry, "readonly");
   auto store = must(readonly.open(parsed("readonly:" + to_string(where))));
   CHECK(!store->caps().staging);
-  CHECK(!store->caps().atomic_groups);
   std::vector<mutation> batch{put("a", blob(3, "x")),
                               erase("b"),
                               put("c", blob(4, "y")),
-                              {"d", keep{}, {}},
                               {"e", std::monostate{}, {}, 7}};
   auto outcomes = store->commit(batch);
   REQUIRE(outcomes.size() == batch.size());
@@ -78,6 +76,36 @@ TEST_CASE("a read-only store refuses every change") {
   CHECK(store->stage("a", 0).error() == errc::unsupported);
   CHECK(get(*store, "a") == *blob(1, "one"));
   CHECK(keys(*store) == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("a read-only store tells whether keys are as they were") {
+  backend_registry registry;
+  auto where = filled_memory(registry, "readonly looks"); // a and b
+  auto& readonly = engine_of(registry, "readonly");
+  auto store = must(readonly.open(parsed("readonly:" + to_string(where))));
+  CHECK(store->caps().atomic_groups);
+  auto as_was = precondition::matches(rev(1));
+  auto codes = [&](std::vector<mutation> batch) {
+    std::vector<std::optional<errc>> result;
+    for (auto& x : store->commit(batch))
+      result.push_back(x ? std::nullopt : std::optional{x.error().code()});
+    return result;
+  };
+  using outcomes = std::vector<std::optional<errc>>;
+  CHECK(
+    codes({{"a", keep{}, as_was, 1}, {"c", keep{}, precondition::absent(), 1}})
+    == outcomes{std::nullopt, std::nullopt});
+  CHECK(codes({{"a", keep{}, as_was, 1},
+               {"b", keep{}, precondition::absent(), 1},
+               {"c", keep{}, as_was}})
+        == outcomes{errc::conflict, errc::precondition_failed,
+                    errc::precondition_failed});
+  CHECK(
+    codes({{"a", keep{}, precondition::matches(rev(9)), 2}, {"c", keep{}, {}}})
+    == outcomes{errc::precondition_failed, std::nullopt});
+  CHECK(codes({{"a", keep{}, as_was, 1}, {"b", std::monostate{}, {}, 1}})
+        == outcomes{errc::conflict, errc::unsupported});
+  CHECK(store->commit(std::span<mutation>{}).empty());
 }
 
 TEST_CASE("no store is created or destroyed through readonly") {

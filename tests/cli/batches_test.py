@@ -22,6 +22,21 @@ class Batches(LarderTest):
 
     # -- mget -----------------------------------------------------------------
 
+    def test_a_read_only_store_is_read_as_one(self):
+        self.larder("put", "a", "1")
+        self.larder("put", "b", "2")
+        (self.folder / "txn").write_text('{:then [[:get "a"] [:get "b"]]}')
+        for store in ("file:store", "lmdb:other", "sqlite:third"):
+            if store != "file:store":
+                if self.run_larder("copy", "file:store", store).returncode:
+                    continue  # not built in
+            store = "readonly:" + store
+            self.assertEqual(self.lines("mget", "a", "b", store=store),
+                             ['["a" 1]', '["b" 2]'])
+            self.assertIn("[", self.larder("txn", "txn", store=store))
+            message = self.fails(FAILED, "append", "log", "1", store=store)
+            self.assertIn("read only", message)
+
     def test_mget_prints_values_in_the_order_asked_for(self):
         self.fill("a", "b")
         self.larder("put", ":kw", "[1 2]")
