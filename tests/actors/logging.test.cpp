@@ -253,6 +253,33 @@ TEST_CASE("slow operations are logged with kind, key and duration") {
     CHECK(contains(found[0], ":milliseconds "));
     CHECK(!contains(found[0], "secret"));
     CHECK(statistic(client, "requests", "slow") == 1);
+    // One line each, whatever is done, and how.
+    auto last = [&](size_t n) {
+      auto all = world.log->of("slow");
+      REQUIRE(all.size() == n);
+      return all.back();
+    };
+    multi_put_request puts;
+    for (auto i = 0; i < 100; ++i)
+      puts.entries.push_back({i, i, {}});
+    REQUIRE(client.call(puts));
+    CHECK(contains(last(2), R"(:operation "multi-put")"));
+    CHECK(contains(last(2), ":keys 100"));
+    append_request entries;
+    entries.key = "log";
+    entries.entries.assign(1000, std::string(100, 'x'));
+    REQUIRE(client.call(entries));
+    CHECK(contains(last(3), R"(:operation "append")"));
+    read_log_request page;
+    page.key = "log";
+    REQUIRE(client.call(page));
+    CHECK(contains(last(4), R"(:operation "read-log")"));
+    CHECK(contains(last(4), ":key "));
+    REQUIRE(client.call(verify_request{"log"}));
+    CHECK(contains(last(5), R"(:operation "verify")"));
+    REQUIRE(client.keys({}));
+    CHECK(contains(last(6), R"(:operation "list")"));
+    CHECK(statistic(client, "requests", "slow") == 6);
   }
   SECTION("none is") {
     blocking_client client{world.world.system(), world.spawn(slow, [](auto& x) {

@@ -186,6 +186,11 @@ public:
     run();
   }
 
+  /// Lets time pass while an actor is at work.
+  void pass(std::chrono::microseconds time) {
+    sched_.clock().current_time += time;
+  }
+
   /// As `advance_timers`, with the actors called `name` kept waiting.
   void advance_timers_without(std::chrono::milliseconds time,
                               std::string_view name) {

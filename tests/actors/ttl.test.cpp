@@ -58,6 +58,7 @@ public:
   size_t leftovers = 0; ///< keys that were there when the next page was made
   std::function<void()> before_page;
   std::function<void(const mutation&)> before_put;
+  std::function<void(size_t erases)> before_erases;
 
   std::vector<commit_outcome> commit(std::span<mutation> batch) override {
     size_t erases = 0;
@@ -71,6 +72,8 @@ public:
       ++erased[x.key];
     }
     most_under_way = std::max(most_under_way, erases);
+    if (before_erases && erases > 0)
+      before_erases(erases);
     return backend_wrapper::commit(batch);
   }
 
@@ -359,6 +362,20 @@ TEST_CASE("however many keys expire, no more than a page is under way") {
   world.advance(60s);
   CHECK(collected(world, "rounds") == 2);
   CHECK(engine->erased.size() == n);
+}
+
+TEST_CASE("an engine for which a key takes long gets few at a time") {
+  constexpr auto n = 2000;
+  auto engine = std::make_shared<watched_collection>(make_memory());
+  stepper world;
+  fill(*engine, n, world.now + 1000);
+  world.spawn(engine);
+  engine->before_erases = [&](size_t erases) {
+    world.pass(erases * std::chrono::microseconds{2500});
+  };
+  world.advance(60s);
+  CHECK(collected(world, "expired") == n);
+  CHECK(engine->most_under_way == 20); // as many as take 50 ms
 }
 
 TEST_CASE("a round that cannot list is told of, and the next begins anew") {

@@ -4,6 +4,7 @@
 #include "larder/internal/backend_actor.hpp"
 
 #include "larder/internal/batch.hpp"
+#include "larder/internal/count_operation.hpp"
 #include "larder/internal/engine_access.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/spawn_blocking.hpp"
@@ -101,9 +102,10 @@ struct reader_state {
   actor_statistics* stats = nullptr;
   bool closed = false;
 
-  /// Answers with what `f` returns, counted as an operation of its kind.
+  /// Answers with what `f` returns, counted as an operation of its kind on a
+  /// key, if on one.
   template <class T, class F>
-  caf::result<T> answer(std::optional<op_kind> kind, F f) {
+  caf::result<T> answer(std::optional<op_kind> kind, const value* key, F f) {
     stopwatch watch;
     auto run = [&]() -> expected<T> {
       if (closed)
@@ -115,10 +117,8 @@ struct reader_state {
       }
     };
     auto result = run();
-    if (kind) {
-      auto& op = stats->operations[static_cast<size_t>(*kind)];
-      op.add(!result, watch.microseconds());
-    }
+    if (kind)
+      count_operation(*ctx, *stats, *kind, !result, watch.microseconds(), key);
     return to_result(std::move(result));
   }
 };
@@ -135,31 +135,35 @@ caf::behavior reader(caf::stateful_actor<reader_state>* self, context_ptr ctx,
     },
     [&st](const read_range_request& req) {
       // Counted by the key actor that has forwarded it.
-      return st.answer<read_reply>(
-        std::nullopt, [&] { return read_range(*st.ctx, req, *st.stats); });
+      return st.answer<read_reply>(std::nullopt, nullptr, [&] {
+        return read_range(*st.ctx, req, *st.stats);
+      });
     },
     [&st](const verify_request& req) {
-      return st.answer<verify_reply>(
-        op_kind::verify, [&] { return verify(*st.ctx, req, *st.stats); });
+      return st.answer<verify_reply>(op_kind::verify, &req.key, [&] {
+        return verify(*st.ctx, req, *st.stats);
+      });
     },
     [&st](const list_keys_request& req) {
-      return st.answer<list_keys_reply>(
-        op_kind::list, [&] { return list_keys(*st.ctx, req, *st.stats); });
+      return st.answer<list_keys_reply>(op_kind::list, nullptr, [&] {
+        return list_keys(*st.ctx, req, *st.stats);
+      });
     },
     [&st](const list_stored_request& req) {
       return st.answer<list_stored_reply>(
-        op_kind::list, [&] { return list_stored(*st.ctx, req); });
+        op_kind::list, nullptr, [&] { return list_stored(*st.ctx, req); });
     },
     [&st](const read_stored_request& req) {
-      return st.answer<read_stored_reply>(
-        op_kind::read, [&] { return read_stored(*st.ctx, req, *st.stats); });
+      return st.answer<read_stored_reply>(op_kind::read, &req.key, [&] {
+        return read_stored(*st.ctx, req, *st.stats);
+      });
     },
     [&st](const scan_expired& req) {
       return st.answer<scan_expired_reply>(
-        std::nullopt, [&] { return find_expired(*st.ctx, req); });
+        std::nullopt, nullptr, [&] { return find_expired(*st.ctx, req); });
     },
     [&st](const reader_job& req) {
-      return st.answer<reader_job_done>(std::nullopt,
+      return st.answer<reader_job_done>(std::nullopt, nullptr,
                                         [&]() -> expected<reader_job_done> {
                                           req.run(*st.stats);
                                           return reader_job_done{};

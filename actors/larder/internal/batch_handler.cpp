@@ -3,9 +3,18 @@
 
 #include "larder/internal/batch_handler.hpp"
 
+#include "larder/internal/count_operation.hpp"
+
+#include <algorithm>
+
 namespace larder::internal {
 
 namespace {
+
+/// How many operations a transaction has in its larger branch.
+size_t num_operations(const transact_request& what) {
+  return std::max(what.then_operations.size(), what.else_operations.size());
+}
 
 /// A request that waits for its answer.
 template <class Request>
@@ -13,15 +22,15 @@ class pending_batch : public transaction_client {
 public:
   using reply_type = typename Request::reply_type;
 
-  pending_batch(promise<reply_type> answer, actor_statistics& stats)
-    : answer_(std::move(answer)),
-      stats_(stats.operations[static_cast<size_t>(batch_kind<Request>)]) {
+  pending_batch(promise<reply_type> answer, key_actor_parts& parts)
+    : answer_(std::move(answer)), ctx_(*parts.ctx), stats_(*parts.stats) {
     // nop
   }
 
   void finish(const transact_request& what,
               expected<transact_reply> result) override {
-    stats_.add(!result, age_.microseconds());
+    count_operation(ctx_, stats_, batch_kind<Request>, !result,
+                    age_.microseconds(), nullptr, num_operations(what));
     if (!result)
       return answer_.fail(result.error());
     reply_type reply;
@@ -31,7 +40,8 @@ public:
 
 private:
   promise<reply_type> answer_;
-  actor_statistics::operation& stats_;
+  store_context& ctx_;
+  actor_statistics& stats_;
   stopwatch age_;
 };
 
@@ -81,12 +91,13 @@ void batch_handler::start_batch(Request req,
   if (!what)
     return answer.fail(what.error());
   auto shared = std::make_shared<decltype(answer)>(std::move(answer));
-  auto& op = parts_.stats->operations[static_cast<size_t>(batch_kind<Request>)];
   run_best_effort(parts_, std::move(*what),
-                  [shared, &op, ctx = parts_.ctx,
+                  [shared, stats = parts_.stats, ctx = parts_.ctx,
                    age = stopwatch{}](std::vector<key_outcome> outcomes) {
                     auto failed = !outcomes.empty() && outcomes.back().failure;
-                    op.add(failed, age.microseconds());
+                    count_operation(*ctx, *stats, batch_kind<Request>, failed,
+                                    age.microseconds(), nullptr,
+                                    outcomes.size());
                     shared->deliver({std::move(outcomes)});
                   });
 }
@@ -94,8 +105,8 @@ void batch_handler::start_batch(Request req,
 template <class Request>
 void batch_handler::start_atomic(Request req,
                                  promise<typename Request::reply_type> answer) {
-  auto client = std::make_unique<pending_batch<Request>>(std::move(answer),
-                                                         *parts_.stats);
+  auto client
+    = std::make_unique<pending_batch<Request>>(std::move(answer), parts_);
   auto what = to_transaction(req);
   if (!what)
     client->finish({}, fail(std::move(what.error())));

@@ -4,8 +4,10 @@
 #include "larder/internal/collector.hpp"
 
 #include "larder/internal/batch.hpp"
+#include "larder/internal/pace.hpp"
 #include "larder/internal/routing.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -25,8 +27,15 @@ struct collector_state {
   caf::actor reader;
   std::vector<caf::actor> key_actors;
 
-  /// Key actors that have not answered.
+  /// Expired keys of a page, and the first that nobody has been asked to erase.
+  std::vector<value> keys;
+  size_t next_key = 0;
+
+  /// Key actors that have not answered, since when, and about how many keys.
   size_t under_way = 0;
+  std::chrono::steady_clock::time_point start;
+  size_t taken = 0;
+  pace speed;
 
   /// Expired keys found in this round.
   size_t expired = 0;
@@ -39,7 +48,7 @@ struct collector_state {
 
   void scan(std::string after) {
     detail::request(self, reader, scan_expired{std::move(after)})
-      .then([this](const scan_expired_reply& page) { collect(page); },
+      .then([this](scan_expired_reply& page) { collect(page); },
             [this](const caf::error& err) { give_up(to_error(err)); });
   }
 
@@ -55,28 +64,43 @@ struct collector_state {
     schedule();
   }
 
-  void collect(const scan_expired_reply& page) {
+  void collect(scan_expired_reply& page) {
     expired += page.keys.size();
-    std::vector<std::vector<value>> parts(key_actors.size());
-    for (auto& key : page.keys)
-      parts[route(key, parts.size())].push_back(key);
-    for (size_t i = 0; i < parts.size(); ++i)
-      if (!parts[i].empty())
-        send(key_actors[i], std::move(parts[i]), page.next);
     for (auto& x : page.garbage)
       detail::send(self, key_actors[route(x.what.id, key_actors.size())], x);
-    if (under_way == 0)
-      go_on(page.next);
+    keys = std::move(page.keys);
+    next_key = 0;
+    erase_some(std::move(page.next));
   }
 
-  void send(const caf::actor& to, std::vector<value> keys,
+  /// Erases the next keys of the page; when all are done, the next page's.
+  void erase_some(std::string next) {
+    if (next_key == keys.size())
+      return go_on(next);
+    auto n = std::min(speed.size(), keys.size() - next_key);
+    std::vector<std::vector<value>> parts(key_actors.size());
+    for (; n > 0; --n, ++next_key) {
+      auto& key = keys[next_key];
+      parts[route(key, parts.size())].push_back(std::move(key));
+    }
+    start = self->clock().now();
+    taken = 0;
+    for (size_t i = 0; i < parts.size(); ++i)
+      if (!parts[i].empty())
+        send(key_actors[i], std::move(parts[i]), next);
+  }
+
+  void send(const caf::actor& to, std::vector<value> part,
             const std::string& next) {
     ++under_way;
+    taken += part.size();
     auto done = [this, next] {
-      if (--under_way == 0)
-        go_on(next);
+      if (--under_way > 0)
+        return;
+      speed.took(taken, self->clock().now() - start);
+      erase_some(next);
     };
-    auto items = std::make_shared<const std::vector<value>>(std::move(keys));
+    auto items = std::make_shared<const std::vector<value>>(std::move(part));
     detail::request(self, to, collect_expired{std::move(items)})
       .then([done](const collect_expired_reply&) { done(); },
             [done](const caf::error&) { done(); });

@@ -51,7 +51,7 @@ struct key_actor_state : key_actor_parts {
     promise<typename Request::reply_type> answer{self};
     auto result = answer.handle();
     execute(std::make_unique<pending_request<Request>>(
-      std::move(req), std::move(answer), *stats));
+      std::move(req), std::move(answer), *ctx, *stats));
     return result;
   }
 

@@ -48,10 +48,6 @@ public:
     return sizeof(*this) + key_.size();
   }
 
-  std::string_view name() const noexcept override {
-    return to_string(what_);
-  }
-
   change_kind kind() const noexcept override {
     return change_kind::truncate;
   }
@@ -194,7 +190,8 @@ struct log_service::truncation : task<truncate_log_request> {
 class log_service::erasure : public pending_request<erase_request> {
 public:
   erasure(erase_request req, promise<erase_reply> answer, log_service& parent)
-    : pending_request(std::move(req), std::move(answer), *parent.host_.stats),
+    : pending_request(std::move(req), std::move(answer), *parent.host_.ctx,
+                      *parent.host_.stats),
       parent_(parent) {
     // nop
   }
@@ -243,8 +240,8 @@ caf::result<erase_reply> log_service::erase(erase_request& req) {
 
 template <class Task, class Reply>
 void log_service::finish(Task& x, expected<Reply> reply) {
-  auto kind = static_cast<size_t>(kind_of(x.request));
-  host_.stats->operations[kind].add(!reply, x.age.microseconds());
+  count_operation(*host_.ctx, *host_.stats, kind_of(x.request), !reply,
+                  x.age.microseconds(), &x.request.key);
   x.answer.deliver(std::move(reply));
 }
 

@@ -76,11 +76,6 @@ public:
   /// Sends an error instead. As `answer`.
   virtual void fail(const error& err) = 0;
 
-  /// What it is called in the log.
-  virtual std::string_view name() const noexcept {
-    return "operation";
-  }
-
   /// How the key changes if `apply` returns true.
   virtual change_kind kind() const noexcept = 0;
 

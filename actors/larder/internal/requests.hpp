@@ -6,6 +6,7 @@
 #pragma once
 
 #include "larder/internal/apply.hpp"
+#include "larder/internal/count_operation.hpp"
 #include "larder/internal/log_apply.hpp"
 #include "larder/internal/operation.hpp"
 #include "larder/internal/promise.hpp"
@@ -230,11 +231,12 @@ class pending_request : public operation {
 public:
   using reply_type = typename Request::reply_type;
 
-  pending_request(Request req, promise<reply_type> answer,
+  pending_request(Request req, promise<reply_type> answer, store_context& ctx,
                   actor_statistics& stats)
     : request_(std::move(req)),
       promise_(std::move(answer)),
-      stats_(stats.operations[static_cast<size_t>(traits<Request>::kind)]),
+      ctx_(ctx),
+      stats_(stats),
       cost_(sizeof(*this) + request_.key.size() + cost_of(request_)) {
     // nop
   }
@@ -249,10 +251,6 @@ public:
 
   size_t cost() const noexcept override {
     return cost_;
-  }
-
-  std::string_view name() const noexcept override {
-    return to_string(traits<Request>::kind);
   }
 
   change_kind kind() const noexcept override {
@@ -281,12 +279,14 @@ public:
 
 private:
   void count(bool failed) {
-    stats_.add(failed, age().microseconds());
+    count_operation(ctx_, stats_, traits<Request>::kind, failed,
+                    age().microseconds(), &request_.key);
   }
 
   Request request_;
   promise<reply_type> promise_;
-  actor_statistics::operation& stats_;
+  store_context& ctx_;
+  actor_statistics& stats_;
   size_t cost_;
   std::optional<expected<reply_type>> result_;
 };
@@ -357,10 +357,6 @@ public:
 
   size_t cost() const noexcept override {
     return sizeof(*this) + (what_.blob ? what_.blob->size() : 0);
-  }
-
-  std::string_view name() const noexcept override {
-    return "rekey";
   }
 
   change_kind kind() const noexcept override {

@@ -261,9 +261,6 @@ void shard::execute(operation_ptr op) {
 void shard::forget(const operation& op) {
   stats_.in_flight.set(--pending_operations_);
   stats_.pending_bytes.set(pending_bytes_ -= op.cost());
-  if (auto limit = ctx_->slow_after(); limit != 0)
-    if (auto duration = op.age().microseconds(); duration >= limit)
-      log_slow(op, duration);
 }
 
 void shard::finish(operation_ptr op) {
@@ -277,15 +274,6 @@ void shard::finish(operation_ptr op, const error& err) {
 }
 
 // -- telling the operator -----------------------------------------------------
-
-void shard::log_slow(const operation& op, uint64_t duration) {
-  stats_.slow.add();
-  if (auto& log = ctx_->log(); log.on())
-    log.write(log_level::warning, "slow",
-              {{"operation", op.name()},
-               log.key(op.key()),
-               {"milliseconds", static_cast<double>(duration) / 1000}});
-}
 
 /// One line per second says it.
 void shard::log_overload() {

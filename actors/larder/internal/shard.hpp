@@ -162,7 +162,6 @@ private:
   void retry(slot& s);
   void retire(const value& key);
   void forget(const operation& op);
-  void log_slow(const operation& op, uint64_t duration);
   void log_overload();
   void finish(operation_ptr op);
   void finish(operation_ptr op, const error& err);

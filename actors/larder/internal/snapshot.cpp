@@ -4,6 +4,7 @@
 #include "larder/internal/snapshot.hpp"
 
 #include "larder/internal/apply.hpp"
+#include "larder/internal/count_operation.hpp"
 #include "larder/internal/routing.hpp"
 
 #include <limits>
@@ -139,10 +140,6 @@ public:
     return change_kind::put; // never made
   }
 
-  std::string_view name() const noexcept override {
-    return to_string(op_kind::multi_get);
-  }
-
   bool apply(entry& state, const apply_context&) override {
     state_ = state;
     return false;
@@ -233,8 +230,8 @@ void snapshot_reader::finish(const snapshot_ptr& what) {
   if (changed > 0)
     return fallback_({what->take_keys()}, std::move(req.answer));
   auto result = what->take_reply(parts_.ctx->now());
-  auto& op = parts_.stats->operations[static_cast<size_t>(op_kind::multi_get)];
-  op.add(!result, req.age.microseconds());
+  count_operation(*parts_.ctx, *parts_.stats, op_kind::multi_get, !result,
+                  req.age.microseconds(), nullptr, what->size());
   req.answer.deliver(std::move(result));
 }
 

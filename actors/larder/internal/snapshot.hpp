@@ -54,6 +54,10 @@ public:
   /// How often something had changed.
   int attempts = 0;
 
+  size_t size() const noexcept {
+    return items_.size();
+  }
+
   const value& key(size_t i) const noexcept {
     return answer_.found[i].key;
   }

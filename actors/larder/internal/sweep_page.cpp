@@ -18,10 +18,6 @@ namespace {
 /// Values that are in memory at the same time for the predicate.
 constexpr size_t values_at_once = 16;
 
-/// Erases under way at the same time: enough to share commits, few enough to
-/// leave room for others.
-constexpr size_t erases_at_once = 256;
-
 /// How often an erase is tried again that found too much under way, and after
 /// what pause.
 constexpr int max_attempts = 1000;
@@ -167,20 +163,31 @@ void sweep_page::decide(candidate& x, const value& shown) {
 
 // -- erasing ------------------------------------------------------------------
 
+/// Erases as many as the pace allows; when all are done, the next ones.
 void sweep_page::erase() {
-  while (next_ < candidates_.size() && under_way_ < erases_at_once) {
+  start_ = plan_.self->clock().now();
+  sent_ = 0;
+  while (next_ < candidates_.size() && sent_ < plan_.speed.size()) {
     auto& x = candidates_[next_++];
     if (!x.doomed)
       continue;
     if (plan_.dry_run) {
       x.deleted = true;
     } else {
-      ++under_way_;
+      ++sent_;
       erase(x);
     }
   }
+  under_way_ = sent_;
   if (under_way_ == 0)
     finish();
+}
+
+void sweep_page::one_less() {
+  if (--under_way_ > 0)
+    return;
+  plan_.speed.took(sent_, plan_.self->clock().now() - start_);
+  erase();
 }
 
 /// What was judged is erased, nothing that was written since.
@@ -196,8 +203,7 @@ void sweep_page::erase(candidate& x) {
 
 void sweep_page::erased(candidate& x, bool existed) {
   x.deleted = existed;
-  --under_way_;
-  erase();
+  one_less();
 }
 
 void sweep_page::not_erased(candidate& x, error why) {
@@ -210,8 +216,7 @@ void sweep_page::not_erased(candidate& x, error why) {
     ++reply_.young; // written since it was judged
   else
     leave(x, std::move(why));
-  --under_way_;
-  erase();
+  one_less();
 }
 
 /// It stays, because nobody knows whether it may go.

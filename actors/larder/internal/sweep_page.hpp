@@ -9,7 +9,9 @@
 #include "larder/functions.hpp"
 #include "larder/internal/context.hpp"
 #include "larder/internal/keep_set.hpp"
+#include "larder/internal/pace.hpp"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -36,6 +38,7 @@ struct sweep_plan {
   bool dry_run = false;
   int64_t cutoff = 0;
   keep_set keep;
+  pace speed;
 };
 
 /// Owned by the actor of the sweep until it is done.
@@ -70,6 +73,7 @@ private:
   void erase(candidate& x);
   void erased(candidate& x, bool existed);
   void not_erased(candidate& x, error why);
+  void one_less();
   void leave(candidate& x, error why);
   void finish();
   void finish(error why);
@@ -79,7 +83,9 @@ private:
   std::vector<candidate> candidates_;
   size_t judged_ = 0;    ///< candidates that the predicate has seen
   size_t next_ = 0;      ///< the next candidate to erase
-  size_t under_way_ = 0; ///< erases that have not been answered
+  size_t sent_ = 0;      ///< erases that were sent together
+  size_t under_way_ = 0; ///< of these, those that have not been answered
+  std::chrono::steady_clock::time_point start_; ///< when they were sent
   std::vector<key_entry> entries_;
   sweep_page_reply reply_;
 };

@@ -59,10 +59,6 @@ public:
     return true;
   }
 
-  std::string_view name() const noexcept override {
-    return "transaction";
-  }
-
   change_kind kind() const noexcept override {
     return key_.kind;
   }
