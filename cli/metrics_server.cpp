@@ -48,7 +48,10 @@ struct metrics_server::state {
   state(caf::actor_system& sys, const caf::actor& store)
     : collector(sys, store, patience), client(sys, store, impatient()) {
     server.set_socket_options(take_port_alone);
-    server.new_task_queue = [] { return new httplib::ThreadPool(4); };
+    // Connections on which nothing comes hold a thread for so long.
+    server.new_task_queue = [] { return new httplib::ThreadPool(16); };
+    server.set_read_timeout(1s);
+    server.set_keep_alive_timeout(1);
     server.Get("/metrics", [this](auto&, auto& out) { show_metrics(out); });
     server.Get("/healthz", [this](auto&, auto& out) { show_health(out); });
   }

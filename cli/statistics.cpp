@@ -55,6 +55,8 @@ result<watch_options> read_watch_options(const invocation& args) {
     auto count = parse_number("--count", arg->text);
     if (!count)
       return fail(std::move(count.error()));
+    if (*count == 0)
+      return usage_error("--count must be at least 1");
     res.count = *count;
   }
   return res;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 namespace larder::cli {
@@ -259,9 +260,13 @@ result<transact_request> read_transaction(const value& x) {
   if (!x.is(value::kind::map))
     return usage_error("a transaction is a map with :if, :then and :else");
   transact_request res;
-  for (auto& [key, part] : x.entries())
+  std::set<std::string_view> parts;
+  for (auto& [key, part] : x.entries()) {
+    if (auto name = name_of(key); name && !parts.insert(*name).second)
+      return usage_error(fmt::format(":{} is there twice", *name));
     if (auto ok = read_part(key, part, res); !ok)
       return fail(std::move(ok.error()));
+  }
   return res;
 }
 

@@ -152,6 +152,11 @@ class Transactions(LarderTest):
         self.assertEqual(self.txn(text),
                          "{:branch :else, :results [{:value :shut}]}")
 
+    def test_no_part_is_there_twice(self):
+        self.assertIn(":then is there twice",
+                      self.wrong('{:then [[:put "a" 1]] "then" [[:put "b" 1]]}'))
+        self.assertEqual(self.run_larder("keys").returncode, FAILED)  # no store
+
     def test_every_condition_is_checked(self):
         self.larder("put", "a", "{:x nil}")
         revision = self.larder("put", "b", "1")

@@ -234,7 +234,8 @@ class Watch(ServedTest):
 
     def test_wrong_usage_is_told(self):
         for args in (("5",), ("--count", "3"), ("--watch", "0"),
-                     ("--watch", "soon"), ("--watch", "--count", "x")):
+                     ("--watch", "soon"), ("--watch", "--count", "x"),
+                     ("--watch", "--count", "0")):
             with self.subTest(args):
                 self.fails(USAGE, "stats", *args, store=self.remote)
         self.assertIn("serve", self.fails(USAGE, "stats", "--watch"))

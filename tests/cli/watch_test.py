@@ -62,6 +62,14 @@ class Watch(RemoteTest):
             self.there("put", "k", n)
         self.assertEqual(len(self.events(process)), 2)
 
+    def test_large_batches_are_seen(self):
+        process = self.watch("--count", "3000")
+        pairs = [x for i in range(3000) for x in (f"k{i}", "1")]
+        self.there("mput", *pairs)
+        events = self.events(process)
+        self.assertEqual(len(events), 3000)
+        self.assertFalse([x for x in events if ":resync" in x])
+
     def test_it_ends_in_good_order_when_it_is_told_to(self):
         for number in [signal.SIGINT, signal.SIGTERM]:
             process = self.watch()

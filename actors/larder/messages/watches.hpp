@@ -99,8 +99,9 @@ struct watch_request {
   std::optional<int64_t> since_stamp;
   std::optional<watch_position> since_position;
   /// Events kept for the watcher until it has received them. More are dropped,
-  /// the oldest first, as are more than `store_config::watch_buffer_bytes`.
-  uint64_t buffer = 1000;
+  /// the oldest first, as are more than `store_config::watch_buffer_bytes`. A
+  /// batch that does not fit is dropped as a whole.
+  uint64_t buffer = 10'000;
 
   static constexpr auto fields(auto& x) {
     return std::tie(x.scope, x.key, x.with_before, x.with_after,
