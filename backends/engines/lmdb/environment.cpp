@@ -19,9 +19,6 @@ namespace larder::detail {
 
 namespace {
 
-/// Slots for readers of all processes together.
-constexpr unsigned max_readers = 1024;
-
 /// Growth: doubling, and from here on by so much.
 constexpr uint64_t max_step = uint64_t{1} << 30;
 
@@ -75,6 +72,9 @@ expected<void> lmdb_environment::open_env() {
   auto guard = lock_.hold(lmdb_lock::opening_byte);
   if (!guard)
     return fail(guard.error());
+  if (!lock_.read_only())
+    if (auto ok = allocate_lock_file(parent_of(path_)); !ok)
+      return ok;
   auto rc = mdb_env_create(&env_);
   if (rc == 0)
     rc = mdb_env_set_maxreaders(env_, max_readers);

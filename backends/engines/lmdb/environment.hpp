@@ -68,10 +68,19 @@ public:
   /// Size of a new data file, and of its map.
   static constexpr size_t initial_size = size_t{1} << 20;
 
+  /// Slots for readers of all processes together.
+  static constexpr unsigned max_readers = 1024;
+
   /// Opens the store in `dir`, or returns what is open already. Nothing but
   /// lock files is written.
   static expected<std::shared_ptr<lmdb_environment>>
   open(const std::string& dir, std::shared_ptr<file_ops> ops);
+
+  /// Makes sure that LMDB's lock file in `dir` has all of its blocks: LMDB maps
+  /// it with holes, and who writes to a hole when the medium is full is killed.
+  /// What others have in it stays as it is. Nothing may be open in this
+  /// process.
+  static expected<void> allocate_lock_file(const std::string& dir);
 
   /// Writes the data file of an empty store with the identity `id` to `path`
   /// and syncs it.

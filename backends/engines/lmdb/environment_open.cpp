@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <map>
 
 namespace larder::detail {
@@ -191,6 +193,57 @@ lmdb_environment::open(const std::string& dir, std::shared_ptr<file_ops> ops) {
   return result;
 }
 
+// -- the lock file ------------------------------------------------------------
+
+namespace {
+
+/// What LMDB makes of its lock file: lines of 64 bytes, one per slot and a few
+/// for itself; some of them more do no harm.
+constexpr uint64_t lock_file_size
+  = (uint64_t{lmdb_environment::max_readers} + 15) * 64;
+
+/// Gives the blocks to a file that nobody uses yet where the file system cannot
+/// do it by itself.
+int write_zeros(int fd) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0)
+    return errno;
+  std::array<char, 4096> zeros{};
+  for (off_t at = found.st_size; at < off_t{lock_file_size};) {
+    auto size
+      = std::min<size_t>(zeros.size(), size_t(lock_file_size) - size_t(at));
+    auto written = ::pwrite(fd, zeros.data(), size, at);
+    if (written < 0 && errno != EINTR)
+      return errno;
+    at += std::max<ssize_t>(written, 0);
+  }
+  return 0;
+}
+
+} // namespace
+
+expected<void> lmdb_environment::allocate_lock_file(const std::string& dir) {
+  auto path = dir + "/" + std::string{lock_file};
+  file_ops ops;
+  file_handle file;
+  if (auto err = file.open(ops, path, O_RDWR | O_CREAT | O_NONBLOCK); err != 0)
+    return fail(io_failure("open", path, err));
+  // Leaves the size to LMDB, which tells by it how many slots there are.
+  int err = 0;
+  do {
+    err = ::fallocate(file.fd(), FALLOC_FL_KEEP_SIZE, 0, lock_file_size) == 0
+            ? 0
+            : errno;
+  } while (err == EINTR);
+  if (err == EOPNOTSUPP || err == ENOSYS)
+    err = write_zeros(file.fd());
+  if (err == 0)
+    return {};
+  return fail(errc::io_error,
+              io_failure("make room for", path, err).message()
+                + "; LMDB must have it: make room on the medium");
+}
+
 // -- making -------------------------------------------------------------------
 
 expected<void> lmdb_environment::make(const std::string& path, const uuid& id,
@@ -203,7 +256,8 @@ expected<void> lmdb_environment::make(const std::string& path, const uuid& id,
   if (rc == 0)
     rc = mdb_env_set_mapsize(raw, initial_size);
   if (rc == 0)
-    rc = mdb_env_open(raw, path.c_str(), MDB_NOSUBDIR | MDB_NOSYNC, 0666);
+    rc = mdb_env_open(raw, path.c_str(), MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK,
+                      0666);
   MDB_txn* txn = nullptr;
   if (rc == 0)
     rc = mdb_txn_begin(raw, nullptr, 0, &txn);

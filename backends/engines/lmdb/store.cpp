@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <tuple>
 
 namespace larder::detail {
 
 namespace {
 
-/// The data file while it is being made, and LMDB's lock file of that.
+/// The data file while it is being made, and LMDB's lock file of that, which
+/// earlier versions made.
 constexpr std::string_view new_file = "larder.mdb.new";
 constexpr std::string_view new_lock_file = "larder.mdb.new-lock";
 
@@ -91,10 +93,14 @@ expected<void> create_lmdb_store(const std::string& dir,
   if (auto ok = remove_leftovers(*ops, dir); !ok)
     return ok;
   auto path = path_of(dir, new_file);
-  if (auto ok = lmdb_environment::make(path, uuid::random(), *ops); !ok)
-    return ok;
-  if (auto ok = remove_file(*ops, path_of(dir, new_lock_file)); !ok)
-    return ok;
+  auto made = lmdb_environment::make(path, uuid::random(), *ops);
+  if (made)
+    made
+      = lmdb_environment::allocate_lock_file(dir); // else it cannot be opened
+  if (!made) {
+    std::ignore = remove_leftovers(*ops, dir);
+    return made;
+  }
   // The lock file must be there when the store is.
   if (auto ok = sync_directory(*ops, dir); !ok)
     return ok;

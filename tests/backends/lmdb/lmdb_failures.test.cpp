@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <thread>
 
@@ -123,6 +124,51 @@ TEST_CASE("a medium without room changes nothing and is used again later") {
   CHECK(get(*store, "a") == *filled(1, 10));
   REQUIRE(commit_one(*store, put("a", filled(3, 5'000'000))));
   CHECK(get(*store, "a") == *filled(3, 5'000'000));
+}
+
+TEST_CASE("a medium without room fails the making and opening of an LMDB store "
+          "and kills nobody") {
+  small_disk disk;
+  auto path = disk / "store";
+  REQUIRE(commit_one(*create(at(path)), put("a", filled(1, 10))));
+  auto answer_of_child = [&](auto call) {
+    disk.fill(true);
+    child opener{[&](int out) {
+      auto result = call();
+      send(out, result ? 1 : 2 + uint64_t(result.error().code()));
+    }};
+    auto result = opener.next();
+    disk.fill(false);
+    return result;
+  };
+  auto open_it = [&] { return the_engine().open(at(path)); };
+  auto told = 2 + uint64_t(errc::io_error);
+  CHECK(answer_of_child(open_it) == 1);
+  CHECK(answer_of_child([&] { return the_engine().create(at(disk / "new")); })
+        == told);
+  CHECK(the_engine().exists(at(disk / "new")) == false);
+  CHECK(the_engine().create(at(disk / "new")));
+  auto lock_file = path + "/larder.mdb-lock";
+  auto size = std::filesystem::file_size(lock_file);
+  std::filesystem::remove(lock_file);
+  CHECK(answer_of_child(open_it) == told);
+  // As LMDB makes it by itself: all of it is a hole.
+  file_tools::write_file(lock_file, "");
+  std::filesystem::resize_file(lock_file, size);
+  CHECK(answer_of_child(open_it) == told);
+  auto store = open(at(path));
+  CHECK(get(*store, "a") == *filled(1, 10));
+  CHECK(std::filesystem::file_size(lock_file) == size);
+}
+
+TEST_CASE("the lock file of an open LMDB store has room for all readers") {
+  small_disk disk;
+  auto store = create(at(disk / "store"));
+  struct stat info {};
+  auto path = disk / "store/larder.mdb-lock";
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK(info.st_size >= 1024 * 64);
+  CHECK(info.st_blocks * 512 >= info.st_size);
 }
 
 TEST_CASE("a write that fails for want of room on a medium that has some is "
