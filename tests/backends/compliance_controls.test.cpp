@@ -259,6 +259,9 @@ std::vector<control> controls_with_limits() {
   rows.add(
     "has no limits in groups", wrapped<unlimited_in_groups>(),
     {"oversized-keys-fail-their-group", "oversized-blobs-fail-their-group"});
+  rows.add("refuses the whole batch", wrapped<refuses_the_batch>(),
+           {"oversized-mutations-spare-the-others",
+            "oversized-keys-are-refused-everywhere"});
   rows.add("counts with too few bits", wrapped<counts_with_12_bits>(),
            {"oversized-staged-blobs-are-refused"});
   return rows.take();

@@ -28,6 +28,14 @@ struct change {
   uint64_t old_generation = 0;
 };
 
+/// Failures that may be the fault of one mutation. On a medium that is full the
+/// small ones may fit.
+bool may_be_of_one(const error& x) {
+  return !x.data_loss()
+         && (x == errc::corruption || x == errc::limit_exceeded
+             || x == errc::io_error || x == errc::internal);
+}
+
 /// Takes one batch through a transaction, again if that is begun again.
 class lmdb_commit {
 public:
@@ -36,44 +44,86 @@ public:
     // nop
   }
 
+  std::span<const mutation> batch() const noexcept {
+    return batch_;
+  }
+
   /// Makes all changes whose conditions hold.
   int apply(MDB_txn* txn) {
-    changes_.assign(batch_.size(), {});
     auto rc = 0;
     for_each_group(batch_, [&](std::span<const size_t> group) {
-      for (auto i : group)
-        if (rc == 0)
-          rc = check(txn, batch_[i], changes_[i]);
-      if (rc != 0 || spread(group))
-        return;
-      for (auto i : group)
-        if (rc == 0)
-          rc = change_key(txn, batch_[i], changes_[i]);
+      if (rc == 0)
+        rc = apply(txn, group);
     });
     return rc;
   }
 
-  /// Returns the outcomes after the transaction was committed, or has failed.
-  std::vector<commit_outcome> outcomes(const expected<void>& committed) {
+  /// Does so for mutations that succeed or fail together.
+  int apply(MDB_txn* txn, std::span<const size_t> group) {
+    culprit_ = group.front();
+    for (auto i : group)
+      changes_[i] = {};
+    for (auto i : group)
+      if (auto rc = check(txn, batch_[i], changes_[i]); rc != 0)
+        return blame(i, rc);
+    if (spread(group))
+      return 0;
+    for (auto i : group)
+      if (auto rc = change_key(txn, batch_[i], changes_[i]); rc != 0)
+        return blame(i, rc);
+    return 0;
+  }
+
+  /// Notes that the transaction with a group, and no other, has failed.
+  void fail_group(std::span<const size_t> group, const error& why) {
+    // What was found before may rest on changes that did not happen.
+    for (auto i : group)
+      changes_[i].problem.reset();
+    if (why == errc::corruption) {
+      changes_[culprit_].problem = why;
+      spread(group);
+      return;
+    }
+    for (auto i : group) // it is too much as a whole
+      changes_[i].problem = why;
+  }
+
+  /// Notes that the transaction with the whole batch has failed.
+  void fail_all(const error& why) {
+    for (auto& x : changes_)
+      x.problem = why;
+  }
+
+  /// Returns the outcomes when all was tried.
+  std::vector<commit_outcome> outcomes() {
     std::vector<commit_outcome> result;
     result.reserve(batch_.size());
     for (auto& x : changes_) {
-      if (committed && x.problem) {
+      if (x.problem) {
+        if (x.staged && !leaves_staged(x.problem->code()))
+          x.staged->failed();
         result.push_back(fail(std::move(*x.problem)));
-      } else if (committed) {
+      } else {
         if (x.staged)
           x.staged->committed();
         result.push_back(commit_result{x.existed});
-      } else {
-        if (x.staged && committed.error() != errc::limit_exceeded)
-          x.staged->failed();
-        result.push_back(fail(committed.error()));
       }
     }
     return result;
   }
 
 private:
+  /// Whether a staged blob may be committed again after such an error.
+  static bool leaves_staged(errc code) {
+    return code == errc::precondition_failed || code == errc::conflict
+           || code == errc::limit_exceeded || code == errc::invalid_argument;
+  }
+
+  int blame(size_t index, int rc) {
+    culprit_ = index;
+    return rc;
+  }
+
   static void refuse(change& x, errc code, std::string why) {
     if (!x.problem)
       x.problem = error{code, std::move(why)};
@@ -164,6 +214,13 @@ private:
   const lmdb_environment& env_;
   std::span<mutation> batch_;
   std::vector<change> changes_;
+  size_t culprit_ = 0; ///< the mutation at which the last try has failed
+};
+
+/// Mutations of one of the batches that succeed or fail together.
+struct unit {
+  lmdb_commit* commit;
+  std::vector<size_t> members;
 };
 
 bool puts(const mutation& x) {
@@ -171,13 +228,102 @@ bool puts(const mutation& x) {
          && !std::holds_alternative<keep>(x.content);
 }
 
-uint64_t size_of(std::span<const mutation> batch) {
-  uint64_t result = 0;
-  for (auto& x : batch)
-    if (auto* blob = std::get_if<blob_ptr>(&x.content); blob && *blob)
-      result += (*blob)->size();
-  return result;
+uint64_t size_of(const mutation& x) {
+  auto* blob = std::get_if<blob_ptr>(&x.content);
+  return blob && *blob ? (*blob)->size() : 0;
 }
+
+/// Commits what was gathered, as one transaction if that can be.
+class work {
+public:
+  work(lmdb_environment& env, const lmdb_write_options& options)
+    : env_(env), options_(options) {
+    // nop
+  }
+
+  /// The objects stay where they are.
+  void run(std::span<lmdb_commit> commits) {
+    load all;
+    for (auto& x : commits)
+      for (auto& y : x.batch())
+        all.add(y);
+    auto ok = env_.write(options_for(all), [&](MDB_txn* txn) {
+      for (auto& x : commits)
+        if (auto rc = x.apply(txn); rc != 0)
+          return rc;
+      return 0;
+    });
+    if (ok)
+      return;
+    if (!may_be_of_one(ok.error())) {
+      for (auto& x : commits)
+        x.fail_all(ok.error());
+      return;
+    }
+    std::vector<unit> units;
+    for (auto& x : commits)
+      for_each_group(x.batch(), [&](std::span<const size_t> group) {
+        units.push_back({&x, {group.begin(), group.end()}});
+      });
+    if (units.size() == 1)
+      fail_all(units, ok.error());
+    else
+      run_halves(units);
+  }
+
+private:
+  /// What a transaction has to do.
+  struct load {
+    uint64_t size = 0;
+    bool only_erases = true;
+
+    void add(const mutation& x) {
+      size += size_of(x);
+      only_erases = only_erases && !puts(x);
+    }
+  };
+
+  lmdb_write_options options_for(const load& x) const {
+    auto result = options_;
+    result.size_hint += x.size;
+    // A full store must still let go of keys, which takes some pages.
+    if (x.only_erases && result.max_size != 0)
+      result.max_size += lmdb_environment::initial_size;
+    return result;
+  }
+
+  /// Finds those that are to blame in few steps when they are few.
+  void run_halves(std::span<const unit> units) {
+    auto middle = units.size() / 2;
+    run_units(units.first(middle));
+    run_units(units.subspan(middle));
+  }
+
+  void run_units(std::span<const unit> units) {
+    load all;
+    for (auto& x : units)
+      for (auto i : x.members)
+        all.add(x.commit->batch()[i]);
+    auto ok = env_.write(options_for(all), [&](MDB_txn* txn) {
+      for (auto& x : units)
+        if (auto rc = x.commit->apply(txn, x.members); rc != 0)
+          return rc;
+      return 0;
+    });
+    if (!ok && units.size() > 1 && may_be_of_one(ok.error()))
+      run_halves(units);
+    else if (!ok)
+      fail_all(units, ok.error());
+  }
+
+  static void fail_all(std::span<const unit> units, const error& why) {
+    for (auto& x : units)
+      x.commit->fail_group(x.members, why);
+  }
+
+  lmdb_environment& env_;
+  const lmdb_write_options& options_;
+};
 
 } // namespace
 
@@ -214,31 +360,11 @@ std::vector<commit_outcome> lmdb_committer::commit(std::span<mutation> batch) {
 void lmdb_committer::run(std::span<request* const> requests) {
   std::vector<lmdb_commit> commits;
   commits.reserve(requests.size());
-  auto options = options_;
-  auto only_erases = true;
-  for (auto* x : requests) {
+  for (auto* x : requests)
     commits.emplace_back(*env_, x->batch);
-    options.size_hint += size_of(x->batch);
-    only_erases = only_erases
-                  && std::none_of(x->batch.begin(), x->batch.end(), puts);
-  }
-  // A full store must still let go of keys, which takes some pages.
-  if (only_erases && options.max_size != 0)
-    options.max_size += lmdb_environment::initial_size;
-  auto ok = env_->write(options, [&](MDB_txn* txn) {
-    for (auto& x : commits)
-      if (auto rc = x.apply(txn); rc != 0)
-        return rc;
-    return 0;
-  });
-  // One that does not fit must not keep the others out.
-  if (!ok && ok.error() == errc::limit_exceeded && requests.size() > 1) {
-    for (auto& x : requests)
-      run({&x, 1});
-    return;
-  }
+  work{*env_, options_}.run(commits);
   for (size_t i = 0; i < requests.size(); ++i)
-    requests[i]->outcomes = commits[i].outcomes(ok);
+    requests[i]->outcomes = commits[i].outcomes();
 }
 
 } // namespace larder::detail

@@ -151,6 +151,17 @@ struct unlimited_in_groups : limited {
   }
 };
 
+/// As if what is too large were so for its whole batch.
+struct refuses_the_batch : limited {
+  using limited::limited;
+
+  std::vector<commit_outcome> commit(std::span<mutation> batch) override {
+    if (std::none_of(batch.begin(), batch.end(), is_too_large))
+      return limited::commit(batch);
+    return {batch.size(), fail(errc::limit_exceeded, "too large")};
+  }
+};
+
 /// Counts the bytes of staged blobs with fewer bits than they need.
 struct counts_with_12_bits : limited {
   using limited::limited;

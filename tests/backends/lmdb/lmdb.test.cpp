@@ -3,8 +3,6 @@
 
 #include "lmdb_tools.hpp"
 
-#include <lmdb.h>
-
 using namespace lmdb_tools;
 
 namespace {
@@ -202,4 +200,67 @@ TEST_CASE("a damaged record fails its own key and can be replaced") {
   CHECK(commit_one(*store, conditional).error() == errc::corruption);
   REQUIRE(commit_one(*store, put("the bad one", filled(3, 10))));
   CHECK(get(*store, "the bad one") == *filled(3, 10));
+}
+
+TEST_CASE("a mutation that meets damage fails its group and no other") {
+  temp_dir tmp;
+  create(fast(tmp / "store"));
+  // The link to the keys that begin with these bytes.
+  std::string start(500, 'd');
+  put_raw(tmp / "store", "\x10" + start + std::string(1, '\0'), "damaged");
+  auto damaged = start + "amaged";
+  auto store = open(fast(tmp / "store"));
+  auto blob = filled(1, 10);
+  std::vector<mutation> batch{put("a", blob), put(damaged, blob),
+                              put("e", blob)};
+  auto outcomes = store->commit(batch);
+  CHECK(outcomes[0]);
+  CHECK(outcomes[1].error() == errc::corruption);
+  CHECK(outcomes[2]);
+  batch = {put("b", blob),     {"c", blob, {}, 1}, {damaged, blob, {}, 1},
+           {"f", blob, {}, 1}, {"g", blob, {}, 2}, {"h", blob, {}, 2}};
+  outcomes = store->commit(batch);
+  CHECK(outcomes[0]);
+  CHECK(outcomes[1].error() == errc::conflict);
+  CHECK(outcomes[2].error() == errc::corruption);
+  CHECK(outcomes[3].error() == errc::conflict);
+  CHECK(outcomes[4]);
+  CHECK(outcomes[5]);
+  for (auto key : {"a", "b", "e", "g", "h"})
+    CHECK(get(*store, key) == *blob);
+  for (auto key : {"c", "f"})
+    CHECK(!get(*store, key));
+}
+
+TEST_CASE("a mutation that does not fit an LMDB store fails its group and no "
+          "other") {
+  temp_dir tmp;
+  auto limited = fast(tmp / "store");
+  limited.options["max-size"] = "1048576";
+  auto store = create(limited);
+  auto small = filled(1, 10);
+  auto large = filled(2, 20 << 20);
+  REQUIRE(commit_one(*store, put("old", small)));
+  std::shared_ptr<staged_blob> staged = std::move(*store->stage("h", 0));
+  REQUIRE(staged->append(*small));
+  std::vector<mutation> batch{
+    put("a", small),
+    put("b", large),
+    erase("old"),
+    put("c", small, precondition::matches(file_tools::rev(1))),
+    {"d", small, {}, 1},
+    {"e", large, {}, 1},
+    {"f", small, {}, 2},
+    {"g", small, {}, 2},
+    {"h", staged, {}, 3},
+    {"i", large, {}, 3}};
+  auto outcomes = store->commit(batch);
+  for (size_t i : {0, 2, 6, 7})
+    CHECK(outcomes[i]);
+  for (size_t i : {1, 4, 5, 8, 9})
+    CHECK(outcomes[i].error() == errc::limit_exceeded);
+  CHECK(outcomes[3].error() == errc::precondition_failed);
+  CHECK(file_tools::keys(*store).size() == 3);
+  CHECK(commit_one(*store, {"h", staged, {}}));
+  CHECK(get(*store, "h") == *small);
 }

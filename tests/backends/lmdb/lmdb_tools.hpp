@@ -11,6 +11,8 @@
 #include "larder/compliance.hpp"
 #include "larder/registry.hpp"
 
+#include <lmdb.h>
+
 namespace lmdb_tools {
 
 using namespace larder;
@@ -50,6 +52,33 @@ inline std::shared_ptr<const bytes> filled(uint8_t x, size_t size) {
   bytes value(size, std::byte{x});
   return std::make_shared<const bytes>(
     make_test_blob(file_tools::rev(x), {}, value));
+}
+
+/// Calls `f` with a write transaction of LMDB on the data file of a closed
+/// store, and commits it.
+template <class F>
+void edit(const std::string& dir, F f) {
+  MDB_env* env = nullptr;
+  REQUIRE(mdb_env_create(&env) == 0);
+  REQUIRE(mdb_env_open(env, (dir + "/larder.mdb").c_str(), MDB_NOSUBDIR, 0666)
+          == 0);
+  MDB_txn* txn = nullptr;
+  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
+  MDB_dbi dbi = 0;
+  REQUIRE(mdb_dbi_open(txn, nullptr, 0, &dbi) == 0);
+  f(txn, dbi);
+  REQUIRE(mdb_txn_commit(txn) == 0);
+  mdb_env_close(env);
+}
+
+/// Puts a record into the data file that should not be there.
+inline void put_raw(const std::string& dir, std::string key,
+                    std::string value) {
+  edit(dir, [&](MDB_txn* txn, MDB_dbi dbi) {
+    MDB_val name{key.size(), key.data()};
+    MDB_val data{value.size(), value.data()};
+    REQUIRE(mdb_put(txn, dbi, &name, &data, 0) == 0);
+  });
 }
 
 inline uint64_t figure(backend& store, const std::string& name) {
