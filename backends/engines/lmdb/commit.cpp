@@ -286,9 +286,8 @@ private:
   lmdb_write_options options_for(const load& x) const {
     auto result = options_;
     result.size_hint += x.size;
-    // A full store must still let go of keys, which takes some pages.
-    if (x.only_erases && result.max_size != 0)
-      result.max_size += lmdb_environment::initial_size;
+    if (x.only_erases) // a full store must still let go of keys
+      result.reserve = lmdb_environment::initial_size;
     return result;
   }
 

@@ -198,9 +198,41 @@ expected<void> lmdb_environment::try_write(const lmdb_write_options& options,
     // Pages that a dead reader seemed to need may be room enough.
     if (free_dead_readers())
       continue;
-    if (auto ok = grow(options); !ok)
+    auto ok = grow(options);
+    if (!ok && ok.error() == errc::limit_exceeded && free_last_pages(options))
+      continue;
+    if (!ok)
       return ok;
   }
+}
+
+/// LMDB does not use the pages that the last transaction has freed: another one
+/// has to come first. This one changes nothing.
+/// @returns whether there was one, so that trying again may help
+bool lmdb_environment::free_last_pages(lmdb_write_options options) {
+  auto last = [this] {
+    MDB_envinfo info{};
+    mdb_env_info(env_, &info);
+    return uint64_t{info.me_last_txnid};
+  };
+  if (last() == freeing_)
+    return false;
+  freeing_ = last();
+  options.reserve = initial_size;
+  options.size_hint = 0;
+  auto ok = try_write(options, [](MDB_txn* txn) {
+    auto key = lmdb_identity::key();
+    auto name = key.val();
+    MDB_val data{};
+    if (auto rc = mdb_get(txn, dbi, &name, &data); rc != 0)
+      return rc;
+    auto copy = to_bytes(lmdb_bytes(data));
+    data.mv_data = copy.data();
+    return mdb_put(txn, dbi, &name, &data, 0);
+  });
+  if (ok)
+    freeing_ = last();
+  return ok.has_value();
 }
 
 int lmdb_environment::begin_write(MDB_txn*& txn) {
@@ -273,8 +305,9 @@ expected<void> lmdb_environment::grow(const lmdb_write_options& options) {
   auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   auto wanted = rounded_up(
     size + std::max(std::min(size, max_step), options.size_hint), page);
-  if (options.max_size != 0 && wanted > options.max_size) {
-    wanted = options.max_size / page * page;
+  auto most = options.max_size + options.reserve;
+  if (options.max_size != 0 && wanted > most) {
+    wanted = most / page * page;
     if (wanted <= size)
       return fail(errc::limit_exceeded,
                   path_ + " is full (option max-size); raise it or erase keys");

@@ -53,6 +53,8 @@ struct lmdb_write_options {
   bool sync = true;
   /// Greatest size of the data file, 0: none.
   uint64_t max_size = 0;
+  /// How much more it may be: what makes room takes some pages itself.
+  uint64_t reserve = 0;
   /// How many bytes are about to be written, more or less.
   uint64_t size_hint = 0;
 };
@@ -141,6 +143,7 @@ private:
   error commit_failure(int rc);
   void reopen_env();
   bool free_dead_readers();
+  bool free_last_pages(lmdb_write_options options);
   expected<void> grow(const lmdb_write_options& options);
   expected<void> extend_file(uint64_t size);
   int set_map_size(size_t size);
@@ -157,6 +160,8 @@ private:
   std::mutex writing_;
   std::optional<std::string> refusal_;
   uint64_t owner_ = 0;
+  /// The last transaction that was made by `free_last_pages`.
+  uint64_t freeing_ = 0;
   bool prepared_ = false;
 };
 

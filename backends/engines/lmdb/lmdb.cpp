@@ -116,7 +116,7 @@ expected<lmdb_config> parse_config(uri x) {
                   + std::to_string(lmdb_environment::initial_size));
   if (auto ok = x.check_all_taken(); !ok)
     return fail(ok.error());
-  return lmdb_config{std::move(*dir), {*sync, *max_size}};
+  return lmdb_config{std::move(*dir), {*sync, *max_size, 0, 0}};
 }
 
 expected<std::unique_ptr<backend>> open_store(lmdb_config config) {

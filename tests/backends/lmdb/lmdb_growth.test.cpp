@@ -108,6 +108,30 @@ TEST_CASE("a full LMDB store refuses puts and takes erases") {
   CHECK(figure(*store, "map-bytes") <= 5 * mib);
 }
 
+TEST_CASE("what was erased from a full LMDB store is room for the next put") {
+  temp_dir tmp;
+  auto limited = fast(tmp / "store");
+  limited.options["max-size"] = "10000000";
+  auto store = create(limited);
+  for (uint8_t i = 1; i < 5; ++i) {
+    auto blob = filled(i, 6'000'000);
+    REQUIRE(commit_one(*store, put("key", blob)));
+    CHECK(get(*store, "key") == *blob);
+    auto second = commit_one(*store, put("other", blob));
+    REQUIRE(!second);
+    CHECK(second.error() == errc::limit_exceeded);
+    REQUIRE(commit_one(*store, erase("key")));
+  }
+  // Also if it is staged, and after the one who erased is gone.
+  store.reset();
+  store = open(limited);
+  auto staged = std::move(*store->stage("key", 0));
+  REQUIRE(staged->append(*filled(7, 6'000'000)));
+  REQUIRE(commit_one(*store, {"key", std::shared_ptr{std::move(staged)}, {}}));
+  CHECK(get(*store, "key") == *filled(7, 6'000'000));
+  CHECK(figure(*store, "map-bytes") <= 10'000'000 + mib);
+}
+
 TEST_CASE("a process follows the growth that another has caused") {
   temp_dir tmp;
   auto store = create(fast(tmp / "store"));
