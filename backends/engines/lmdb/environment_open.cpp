@@ -67,11 +67,36 @@ tl::unexpected<error> truncated(const std::string& path, uint64_t size) {
                                   + std::to_string(size) + " bytes");
 }
 
+/// Looks at the data file in `dir`. Under another name, in another directory,
+/// it would have other locks.
+expected<struct stat> look_at(const std::string& dir) {
+  auto path = dir + "/" + std::string{lmdb_environment::file};
+  struct stat result {};
+  if (::lstat(path.c_str(), &result) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return fail(errc::not_found, "there is no store in " + dir);
+    return fail(io_failure("look at", path, errno));
+  }
+  if (S_ISLNK(result.st_mode))
+    return fail(errc::invalid_argument,
+                path
+                  + " is a symbolic link, behind which locks do not work; "
+                    "open the directory that has the file, or link that");
+  if (!S_ISREG(result.st_mode))
+    return fail(errc::invalid_argument, path + " is not a file");
+  if (result.st_nlink > 1)
+    return fail(errc::invalid_argument,
+                path
+                  + " has another name (a hard link), under which locks do not "
+                    "work; remove that name, or make a copy of the file");
+  return result;
+}
+
 /// LMDB trusts the size of pages that a file tells; a wrong one is deadly.
 expected<void> check_first_page(file_ops& ops, const std::string& path,
                                 uint64_t size) {
   file_handle handle;
-  if (auto err = handle.open(ops, path, O_RDONLY); err != 0)
+  if (auto err = handle.open(ops, path, O_RDONLY | O_NONBLOCK); err != 0)
     return fail(io_failure("open", path, err));
   auto start = handle.read(0, sizeof(meta_page));
   if (!start)
@@ -142,22 +167,13 @@ expected<void> lmdb_environment::check_identity() {
 expected<std::shared_ptr<lmdb_environment>>
 lmdb_environment::open(const std::string& dir, std::shared_ptr<file_ops> ops) {
   auto path = dir + "/" + std::string{file};
-  auto look = [&]() -> expected<struct stat> {
-    struct stat result {};
-    auto err = ops->stat(path, result);
-    if (err == -ENOENT || err == -ENOTDIR)
-      return fail(errc::not_found, "there is no store in " + dir);
-    if (err != 0)
-      return fail(io_failure("look at", path, err));
-    return result;
-  };
   // Looked at before anything is made: a refusal leaves no trace.
-  if (auto there = look(); !there)
+  if (auto there = look_at(dir); !there)
     return fail(there.error());
   auto lock = lmdb_lock::acquire(ops, dir, lock_kind::shared);
   if (!lock)
     return fail(lock.error());
-  auto info = look();
+  auto info = look_at(dir);
   if (!info)
     return fail(info.error());
   file_id id{info->st_dev, info->st_ino, ::getpid()};

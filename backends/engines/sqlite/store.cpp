@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 namespace larder::detail::sqlite {
 
@@ -34,6 +35,19 @@ expected<std::optional<uint64_t>> size_of(const std::string& path) {
   if (!S_ISREG(info.st_mode))
     return fail(errc::invalid_argument, path + " is not a file");
   return static_cast<uint64_t>(info.st_size);
+}
+
+/// Refuses a file that has several names: SQLite would look for its log beside
+/// each of them, and what is in that of one is lost for the others.
+expected<void> check_name(const config& cfg) {
+  struct stat info {};
+  if (::stat(cfg.path.c_str(), &info) != 0 || info.st_nlink <= 1)
+    return {};
+  return fail(errc::invalid_argument,
+              cfg.path
+                + " has another name (a hard link), under which its log would "
+                  "not be found; remove that name, or make a copy of the file "
+                  "while nobody has it open");
 }
 
 std::string log_of(const config& cfg) {
@@ -122,6 +136,8 @@ expected<std::optional<database>> open_database(const config& cfg,
     return fail(size.error());
   if (size->value_or(0) == 0)
     return std::nullopt;
+  if (auto ok = check_name(cfg); !ok)
+    return fail(ok.error());
   auto log_was_empty = is_log_empty(cfg);
   if (!log_was_empty)
     return fail(log_was_empty.error());
@@ -188,6 +204,20 @@ expected<void> check_unused(const config& cfg) {
   return {};
 }
 
+/// Renames a file, but not over another.
+/// @returns 0 or the errno
+int rename_to_new(const char* from, const char* to) {
+  if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return errno;
+  // The file system cannot: for a moment there are two names.
+  if (::link(from, to) != 0)
+    return errno;
+  ::unlink(from);
+  return 0;
+}
+
 /// A database that is being made under a name of its own, so that nobody ever
 /// finds half a store. Removed at the end.
 class draft {
@@ -236,11 +266,12 @@ public:
       if (auto ok = file.sync(); !ok)
         return ok;
     }
-    if (::link(cfg_.path.c_str(), target_.path.c_str()) != 0)
-      return errno == EEXIST ? fail(errc::already_exists,
-                                    "there is " + target_.path + " already")
-                             : fail(io_failure("make", target_.path, errno));
-    ::unlink(cfg_.path.c_str());
+    auto err = rename_to_new(cfg_.path.c_str(), target_.path.c_str());
+    if (err == EEXIST)
+      return fail(errc::already_exists,
+                  "there is " + target_.path + " already");
+    if (err != 0)
+      return fail(io_failure("make", target_.path, err));
     return target_.sync ? sync_directory_of(target_.path) : expected<void>{};
   }
 

@@ -3,6 +3,8 @@
 
 #include "lmdb_tools.hpp"
 
+#include <sys/stat.h>
+
 using namespace lmdb_tools;
 
 namespace {
@@ -58,6 +60,30 @@ TEST_CASE("an LMDB store opened twice in a process is one store") {
   CHECK(file_tools::keys(*open(at(tmp / "store"))).size() == 2);
   CHECK(the_engine().destroy(at(tmp / "store")));
   CHECK(!std::filesystem::exists(tmp / "store"));
+}
+
+TEST_CASE("a data file of LMDB with several names, or none of its own, is "
+          "refused") {
+  temp_dir tmp;
+  create(at(tmp / "store"));
+  auto path = tmp / "store/larder.mdb";
+  auto other = tmp / "other/larder.mdb";
+  std::filesystem::create_directory(tmp / "other");
+  std::filesystem::create_symlink(path, other);
+  expect_open_error(tmp / "other", errc::invalid_argument, "symbolic link");
+  open(at(tmp / "store"));
+  std::filesystem::remove(other);
+  std::filesystem::create_hard_link(path, other);
+  for (auto dir : {"store", "other"})
+    expect_open_error(tmp / dir, errc::invalid_argument, "hard link");
+  std::filesystem::remove(other);
+  open(at(tmp / "store"));
+  REQUIRE(::mkfifo(other.c_str(), 0600) == 0);
+  expect_open_error(tmp / "other", errc::invalid_argument, "not a file");
+  std::filesystem::remove(other);
+  std::filesystem::create_directory(other);
+  expect_open_error(tmp / "other", errc::invalid_argument, "not a file");
+  CHECK(file_tools::files_below(tmp / "other").empty()); // no traces
 }
 
 TEST_CASE("options of an LMDB store are checked") {

@@ -412,3 +412,26 @@ TEST_CASE("more threads than readers take turns") {
     x.join();
   CHECK(found == 8 * 50);
 }
+
+TEST_CASE("an SQLite store is refused while its file has two names") {
+  temp_dir tmp;
+  auto path = tmp / "store.db";
+  REQUIRE(commit_one(*create(path), put("a", blob(1, "x"))));
+  CHECK(std::filesystem::hard_link_count(path) == 1);
+  std::filesystem::create_hard_link(path, tmp / "other.db");
+  for (auto name : {"store.db", "other.db"}) {
+    auto where = uri_of(tmp / name);
+    auto opened = sqlite().open(where);
+    REQUIRE(!opened);
+    CHECK(opened.error() == errc::invalid_argument);
+    CHECK_THAT(opened.error().message(), Catch::Contains("hard link"));
+    CHECK(sqlite().create(where).error() == errc::invalid_argument);
+    CHECK(sqlite().destroy(where).error() == errc::invalid_argument);
+  }
+  std::filesystem::remove(tmp / "other.db");
+  std::filesystem::create_symlink(path, tmp / "other.db");
+  auto store = open(path);
+  auto same = open(tmp / "other.db");
+  REQUIRE(commit_one(*same, put("b", blob(2, "y"))));
+  CHECK(keys(*store).size() == 2);
+}
