@@ -51,8 +51,11 @@ lmdb_reader::~lmdb_reader() {
 
 // -- opening and closing ------------------------------------------------------
 
-lmdb_environment::lmdb_environment(std::string path, lmdb_lock lock)
-  : path_(std::move(path)), lock_(std::move(lock)), pid_(::getpid()) {
+lmdb_environment::lmdb_environment(std::string path, lmdb_lock lock, bool alone)
+  : path_(std::move(path)),
+    lock_(std::move(lock)),
+    pid_(::getpid()),
+    alone_(alone) {
   // nop
 }
 
@@ -72,15 +75,17 @@ expected<void> lmdb_environment::open_env() {
   auto guard = lock_.hold(lmdb_lock::opening_byte);
   if (!guard)
     return fail(guard.error());
-  if (!lock_.read_only())
+  if (!lock_.read_only() && !alone_)
     if (auto ok = allocate_lock_file(parent_of(path_)); !ok)
       return ok;
   auto rc = mdb_env_create(&env_);
   if (rc == 0)
     rc = mdb_env_set_maxreaders(env_, max_readers);
   unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
-  if (lock_.read_only())
+  if (lock_.read_only() || alone_)
     flags |= MDB_RDONLY;
+  if (alone_)
+    flags |= MDB_NOLOCK;
   if (rc == 0)
     rc = mdb_env_open(env_, path_.c_str(), flags, 0666);
   if (rc == 0) {

@@ -78,6 +78,12 @@ public:
   static expected<std::shared_ptr<lmdb_environment>>
   open(const std::string& dir, std::shared_ptr<file_ops> ops);
 
+  /// Opens the store for its end, when nobody else has it open: it can only be
+  /// read, and takes no room on the medium.
+  /// @param lock held exclusively
+  static expected<std::unique_ptr<lmdb_environment>>
+  open_alone(const std::string& dir, file_ops& ops, lmdb_lock lock);
+
   /// Makes sure that LMDB's lock file in `dir` has all of its blocks: LMDB maps
   /// it with holes, and who writes to a hole when the medium is full is killed.
   /// What others have in it stays as it is. Nothing may be open in this
@@ -128,9 +134,10 @@ public:
 private:
   friend class lmdb_reader;
 
-  lmdb_environment(std::string path, lmdb_lock lock);
+  lmdb_environment(std::string path, lmdb_lock lock, bool alone);
 
   expected<void> open_env();
+  expected<void> open_checked();
   expected<void> check_size();
   expected<void> check_identity();
 
@@ -153,6 +160,7 @@ private:
   std::string path_;
   lmdb_lock lock_;
   pid_t pid_;
+  bool alone_;
   uuid id_;
   MDB_env* env_ = nullptr;
   lmdb_gate gate_;

@@ -164,6 +164,31 @@ expected<void> lmdb_environment::check_identity() {
   return {};
 }
 
+expected<void> lmdb_environment::open_checked() {
+  if (auto ok = open_env(); !ok)
+    return ok;
+  if (auto ok = check_size(); !ok)
+    return ok;
+  return check_identity();
+}
+
+expected<std::unique_ptr<lmdb_environment>>
+lmdb_environment::open_alone(const std::string& dir, file_ops& ops,
+                             lmdb_lock lock) {
+  auto info = look_at(dir);
+  if (!info)
+    return fail(info.error());
+  auto path = dir + "/" + std::string{file};
+  auto size = static_cast<uint64_t>(info->st_size);
+  if (auto ok = check_first_page(ops, path, size); !ok)
+    return fail(ok.error());
+  std::unique_ptr<lmdb_environment> result{
+    new lmdb_environment{path, std::move(lock), true}};
+  if (auto ok = result->open_checked(); !ok && ok.error() != errc::unsupported)
+    return fail(ok.error());
+  return result;
+}
+
 expected<std::shared_ptr<lmdb_environment>>
 lmdb_environment::open(const std::string& dir, std::shared_ptr<file_ops> ops) {
   auto path = dir + "/" + std::string{file};
@@ -196,12 +221,8 @@ lmdb_environment::open(const std::string& dir, std::shared_ptr<file_ops> ops) {
     all.closed.notify_all();
   };
   std::unique_ptr<lmdb_environment> env{
-    new lmdb_environment{path, std::move(*lock)}};
-  if (auto ok = env->open_env(); !ok)
-    return fail(ok.error());
-  if (auto ok = env->check_size(); !ok)
-    return fail(ok.error());
-  if (auto ok = env->check_identity(); !ok)
+    new lmdb_environment{path, std::move(*lock), false}};
+  if (auto ok = env->open_checked(); !ok)
     return fail(ok.error());
   env->free_dead_readers();
   std::shared_ptr<lmdb_environment> result{env.release(), close};

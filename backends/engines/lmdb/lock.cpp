@@ -38,12 +38,15 @@ expected<lmdb_lock> lmdb_lock::acquire(std::shared_ptr<file_ops> ops,
   result.ops_ = std::move(ops);
   auto path = dir + "/" + std::string{file};
   auto err = result.file_.open(*result.ops_, path, O_RDWR | O_CREAT);
-  if (err == -EROFS) {
+  if (err == -EROFS && kind == lock_kind::shared) {
     result.read_only_ = true;
     err = result.file_.open(*result.ops_, path, O_RDONLY);
-    if (err == -ENOENT && kind == lock_kind::shared)
+    if (err == -ENOENT)
       return result;
   }
+  if (err == -EROFS)
+    return fail(errc::io_error, "cannot make or remove a store in " + dir
+                                  + ": the medium is read-only");
   if (err != 0)
     return fail(io_failure("open", path, err));
   err = result.set(kind, 0, false);

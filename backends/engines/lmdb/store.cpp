@@ -124,6 +124,10 @@ expected<void> destroy_lmdb_store(const std::string& dir,
   auto lock = lmdb_lock::acquire(ops, dir, lock_kind::exclusive);
   if (!lock)
     return fail(lock.error());
+  // Not what another program has under the same name. Keeps the lock.
+  auto store = lmdb_environment::open_alone(dir, *ops, std::move(*lock));
+  if (!store)
+    return fail(store.error());
   if (auto ok = remove_file(*ops, path_of(dir, lmdb_environment::file)); !ok)
     return ok;
   if (auto ok = sync_directory(*ops, dir); !ok)

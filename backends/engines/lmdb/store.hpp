@@ -22,7 +22,8 @@ expected<bool> lmdb_store_exists(const std::string& dir, file_ops& ops);
 
 /// Removes the store's files and `dir`. It stops to be a store with the first
 /// one.
-/// @returns `not_found`, `locked`, `io_error` if `dir` has other files
+/// @returns `not_found`, `locked`, `io_error` if `dir` has other files, what
+///          opening answers for a data file that is no store or damaged
 expected<void> destroy_lmdb_store(const std::string& dir,
                                   const std::shared_ptr<file_ops>& ops);
 

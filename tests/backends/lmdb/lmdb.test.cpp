@@ -148,6 +148,13 @@ TEST_CASE("an LMDB file of another program is refused") {
   make_foreign_lmdb(tmp / "store/larder.mdb");
   std::filesystem::resize_file(tmp / "store/larder.mdb", 1 << 20);
   expect_open_error(tmp / "store", errc::invalid_argument, "another program");
+  auto destroyed = the_engine().destroy(at(tmp / "store"));
+  REQUIRE(!destroyed);
+  CHECK(destroyed.error() == errc::invalid_argument);
+  CHECK_THAT(destroyed.error().message(), Catch::Contains("another program"));
+  file_tools::write_file(tmp / "store/larder.mdb", "notes on my larder");
+  CHECK(the_engine().destroy(at(tmp / "store")).error() == errc::corruption);
+  CHECK(file_tools::slurp(tmp / "store/larder.mdb") == "notes on my larder");
 }
 
 TEST_CASE("a data file that was cut off anywhere is told from a whole one") {
@@ -198,6 +205,7 @@ TEST_CASE("an LMDB store of a later format is refused as unsupported") {
   scribble(tmp / "store/larder.mdb",
            std::streamoff(name + sizeof("larder lmdb store") - 1), "\x02");
   expect_open_error(tmp / "store", errc::unsupported, "format 2");
+  CHECK(the_engine().destroy(at(tmp / "store")));
 }
 
 TEST_CASE("a damaged record fails its own key and can be replaced") {

@@ -159,6 +159,10 @@ TEST_CASE("a medium without room fails the making and opening of an LMDB store "
   auto store = open(at(path));
   CHECK(get(*store, "a") == *filled(1, 10));
   CHECK(std::filesystem::file_size(lock_file) == size);
+  store.reset();
+  std::filesystem::remove(lock_file);
+  disk.fill(true);
+  CHECK(the_engine().destroy(at(path)));
 }
 
 TEST_CASE("the lock file of an open LMDB store has room for all readers") {
@@ -211,13 +215,18 @@ TEST_CASE("an LMDB store on a read-only medium is read and not written") {
     send(out,
          !outcome && outcome.error() == errc::io_error
            && outcome.error().message().find("read-only") != std::string::npos);
+    mine->reset();
+    auto refused = the_engine().destroy(at(dir));
+    send(out, !refused && refused.error() == errc::io_error
+                && refused.error().message().find("is read-only")
+                     != std::string::npos);
   }};
   if (reader.next() != 1u) {
     WARN("skipped: this process may not mount");
     return;
   }
-  CHECK(reader.next() == 1u);
-  CHECK(reader.next() == 1u);
+  for (int i = 0; i < 3; ++i)
+    CHECK(reader.next() == 1u);
 }
 
 TEST_CASE("batches that threads commit at once do not fail one another") {
