@@ -153,8 +153,9 @@ private:
   }
 
   expected<void> check_content(const mutation& x, change& out) const {
-    if (auto* blob = std::get_if<blob_ptr>(&x.content); blob && !*blob)
-      return fail(errc::invalid_argument, "no blob to put");
+    if (auto* blob = std::get_if<blob_ptr>(&x.content))
+      return *blob ? lmdb_check_blob_size((*blob)->size())
+                   : fail(errc::invalid_argument, "no blob to put");
     auto* staged = std::get_if<std::shared_ptr<staged_blob>>(&x.content);
     if (!staged)
       return {};

@@ -23,6 +23,15 @@ expected<void> lmdb_check_key(std::string_view key) {
                 + std::to_string(lmdb_max_key_size));
 }
 
+expected<void> lmdb_check_blob_size(uint64_t size) {
+  if (size <= lmdb_max_blob_size)
+    return {};
+  return fail(errc::limit_exceeded,
+              "a blob of " + std::to_string(size)
+                + " bytes is too large; the greatest size is "
+                + std::to_string(lmdb_max_blob_size));
+}
+
 std::optional<lmdb_record> lmdb_record::parse(bytes_view data) {
   if (data.size() < head_size || data[0] != record_mark)
     return std::nullopt;
@@ -32,6 +41,7 @@ std::optional<lmdb_record> lmdb_record::parse(bytes_view data) {
   result.head = data.subspan(head_size);
   auto whole = result.head.size() == result.blob_size;
   if (result.head.size() > result.blob_size
+      || result.blob_size > lmdb_max_blob_size
       || whole != (result.generation == 0))
     return std::nullopt;
   return result;

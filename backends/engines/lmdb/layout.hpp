@@ -35,6 +35,9 @@ constexpr size_t lmdb_max_key_size = size_t{1} << 16;
 /// Returns `limit_exceeded` for larger keys.
 expected<void> lmdb_check_key(std::string_view key);
 
+/// Returns `limit_exceeded` for larger blobs.
+expected<void> lmdb_check_blob_size(uint64_t size);
+
 /// LMDB takes keys of up to 511 bytes. Longer keys of the store are cut into
 /// segments of this size; each but the last leads to a branch. Listed branch by
 /// branch they are in order.
@@ -42,6 +45,11 @@ constexpr size_t lmdb_segment_size = 500;
 
 /// A blob is cut into pieces of this size, which fill their pages exactly.
 constexpr size_t lmdb_chunk_size = 64 * 4096 - 16;
+
+/// Size of the largest blob, whose chunks have indices of 32 bits, and of its
+/// prefix, which is in the record, that LMDB lets have less than 4 GiB.
+constexpr uint64_t lmdb_max_blob_size = uint64_t{lmdb_chunk_size} << 32;
+constexpr uint64_t lmdb_max_prefix_size = uint64_t{1} << 31;
 
 /// A key in the file.
 class lmdb_key {

@@ -38,6 +38,7 @@ public:
     result.staging = true;
     result.domain = write_domain::machine;
     result.max_key_size = lmdb_max_key_size;
+    result.max_blob_size = lmdb_max_blob_size;
     return result;
   }
 
@@ -77,6 +78,10 @@ public:
                                                uint64_t prefix_size) override {
     if (auto ok = lmdb_check_key(key); !ok)
       return fail(ok.error());
+    if (prefix_size > lmdb_max_prefix_size)
+      return fail(errc::limit_exceeded, "header and metadata have more than "
+                                          + std::to_string(lmdb_max_prefix_size)
+                                          + " bytes");
     using result_type = expected<std::unique_ptr<staged_blob>>;
     return without_exceptions([&]() -> result_type {
       return std::make_unique<lmdb_staged_blob>(env_, config_.options, key,

@@ -10,7 +10,6 @@
 #include "larder/detail/stage_checks.hpp"
 
 #include <cerrno>
-#include <limits>
 #include <new>
 #include <tuple>
 
@@ -22,10 +21,6 @@ constexpr auto dbi = lmdb_environment::dbi;
 
 /// How much is written at once, with one sync.
 constexpr size_t flush_size = 16 * lmdb_chunk_size;
-
-/// No header and metadata take more: the size of the latter has 32 bits.
-constexpr uint64_t max_prefix_size = header::max_size
-                                     + std::numeric_limits<uint32_t>::max();
 
 int put_stage(MDB_txn* txn, uint64_t generation, uint64_t owner) {
   auto key = lmdb_stage_key(generation);
@@ -70,8 +65,14 @@ expected<void> lmdb_staged_blob::check_open() const {
   return check_stage_open(!finished_);
 }
 
+uint64_t lmdb_staged_blob::size() const noexcept {
+  return prefix_size_ + uint64_t{chunks_} * lmdb_chunk_size + buffer_.size();
+}
+
 expected<void> lmdb_staged_blob::append(bytes_view data) {
   if (auto ok = check_open(); !ok)
+    return ok;
+  if (auto ok = lmdb_check_blob_size(size() + data.size()); !ok)
     return ok;
   try {
     while (!data.empty()) {
@@ -138,8 +139,7 @@ expected<void> lmdb_staged_blob::check_complete(const lmdb_environment& env,
 
 int lmdb_staged_blob::put(MDB_txn* txn) const {
   lmdb_record record;
-  record.blob_size = prefix_.size() + uint64_t{chunks_} * lmdb_chunk_size
-                     + buffer_.size();
+  record.blob_size = size();
   record.generation = generation_;
   record.head = prefix_;
   auto rc = 0;

@@ -46,6 +46,9 @@ public:
   }
 
 private:
+  /// Size of the blob so far, with its prefix.
+  uint64_t size() const noexcept;
+
   expected<void> check_open() const;
   expected<void> flush();
   void discard() noexcept;
