@@ -7,6 +7,8 @@
 #include "layout.hpp"
 #include "stage.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -26,6 +28,21 @@ bool is_full(const std::string& path) {
   struct statvfs medium {};
   return ::statvfs(path.c_str(), &medium) == 0
          && medium.f_bavail * medium.f_frsize < (uint64_t{1} << 20);
+}
+
+/// Whether there is address space for a file, so that a larger map for it that
+/// there is none for is most likely nonsense.
+bool can_be_mapped(const std::string& path) {
+  file_ops ops;
+  file_handle file;
+  if (file.open(ops, path, O_RDONLY) != 0)
+    return false;
+  auto info = file.status();
+  if (!info)
+    return false;
+  auto size = static_cast<size_t>(info->st_size);
+  auto* map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd(), 0);
+  return map != MAP_FAILED && ::munmap(map, size) == 0;
 }
 
 uint64_t rounded_up(uint64_t x, uint64_t unit) {
@@ -101,6 +118,12 @@ expected<void> lmdb_environment::open_env() {
     return {};
   mdb_env_close(env_);
   env_ = nullptr;
+  if ((rc == ENOMEM || rc == EINVAL) && can_be_mapped(path_))
+    return fail(errc::corruption,
+                "cannot open " + path_
+                  + ": its first pages ask for a map that cannot be; they are "
+                    "damaged, or this process may use too little address "
+                    "space");
   return fail(failure("open", rc));
 }
 

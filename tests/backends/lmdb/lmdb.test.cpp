@@ -185,12 +185,18 @@ TEST_CASE("a data file with a damaged first page is refused as corruption") {
     std::string bytes;
   };
   using namespace std::literals;
-  for (auto& x : {damage{16, "garbage!"}, damage{20, "\x07\0\0\0"s},
-                  damage{40, "\0\0\0\0"s}, damage{40, "\x01\x10\0\0"s},
-                  damage{40, "\xFF\xFF\xFF\xFF"s}, damage{4112, "garbage!"}}) {
+  for (auto& x :
+       {damage{16, "garbage!"}, damage{20, "\x07\0\0\0"s},
+        damage{40, "\0\0\0\0"s}, damage{40, "\x01\x10\0\0"s},
+        damage{40, "\xFF\xFF\xFF\xFF"s}, damage{4112, "garbage!"},
+        // sizes of the map, and numbers of the last page
+        damage{32, "\0\0\0\0\0\0\0\x40"s}, damage{32, "garbage!"},
+        damage{136, "\0\0\0\0\0\0\x02\0"s}, damage{136, "garbage!"}}) {
     CAPTURE(x.offset);
     create(at(tmp / "store"));
     scribble(path, x.offset, x.bytes);
+    if (x.offset == 32 || x.offset == 136)
+      scribble(path, 4096 + x.offset, x.bytes); // LMDB takes the newer one
     expect_open_error(tmp / "store", errc::corruption, "larder.mdb");
     std::filesystem::remove_all(tmp / "store");
   }
@@ -234,6 +240,22 @@ TEST_CASE("a damaged record fails its own key and can be replaced") {
   CHECK(commit_one(*store, conditional).error() == errc::corruption);
   REQUIRE(commit_one(*store, put("the bad one", filled(3, 10))));
   CHECK(get(*store, "the bad one") == *filled(3, 10));
+}
+
+TEST_CASE("an LMDB store declares and obeys a greatest size of blobs") {
+  temp_dir tmp;
+  auto store = create(fast(tmp / "store"));
+  auto most = store->caps().max_blob_size;
+  CHECK(most == uint64_t{262'128} << 32);
+  auto staged = std::move(*store->stage("key", 100));
+  std::byte first{1};
+  // Refused before it is looked at.
+  auto refused = staged->append({&first, most - 99});
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::limit_exceeded);
+  REQUIRE(staged->append({&first, 1}));
+  CHECK(staged->append({&first, most - 100}).error() == errc::limit_exceeded);
+  CHECK(store->stage("key", uint64_t{1} << 32).error() == errc::limit_exceeded);
 }
 
 TEST_CASE("a mutation that meets damage fails its group and no other") {
