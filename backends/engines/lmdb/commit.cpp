@@ -26,6 +26,7 @@ struct change {
   lmdb_staged_blob* staged = nullptr;
   bool existed = false;
   uint64_t old_generation = 0;
+  uint64_t old_size = 0; ///< of its chunks
 };
 
 /// Failures that may be the fault of one mutation. On a medium that is full the
@@ -147,7 +148,10 @@ private:
     if (rc != 0 && rc != MDB_NOTFOUND)
       return rc;
     out.existed = rc == 0;
-    out.old_generation = found ? found->generation : 0;
+    if (found) {
+      out.old_generation = found->generation;
+      out.old_size = found->blob_size - found->head.size();
+    }
     check_condition(txn, x.condition, found, out);
     return 0;
   }
@@ -190,7 +194,8 @@ private:
   static int change_key(MDB_txn* txn, const mutation& x, const change& info) {
     if (std::holds_alternative<keep>(x.content))
       return 0;
-    if (auto rc = lmdb_remove_chunks(txn, info.old_generation); rc != 0)
+    auto rc = lmdb_remove_chunks(txn, info.old_generation, info.old_size);
+    if (rc != 0)
       return rc;
     if (info.staged)
       return info.staged->put(txn);

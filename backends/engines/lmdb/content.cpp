@@ -16,6 +16,37 @@ namespace {
 
 constexpr auto dbi = lmdb_environment::dbi;
 
+/// Size of a chunk of those that have `size` bytes together, 0: there is none.
+uint64_t chunk_size(uint64_t size, uint32_t index) {
+  auto first = index * uint64_t{lmdb_chunk_size};
+  return first < size ? std::min<uint64_t>(size - first, lmdb_chunk_size) : 0;
+}
+
+/// Looks whether all chunks of a generation may be of a record whose chunks
+/// have `size` bytes together.
+int may_be_of(MDB_txn* txn, uint64_t generation, uint64_t size, bool& out) {
+  out = true;
+  lmdb_cursor cursor;
+  if (auto rc = open_cursor(txn, cursor); rc != 0)
+    return rc;
+  auto start = lmdb_chunks_key(generation);
+  auto prefix = start.view().size();
+  auto name = start.val();
+  MDB_val data{};
+  auto rc = mdb_cursor_get(cursor.get(), &name, &data, MDB_SET_RANGE);
+  for (; rc == 0; rc = mdb_cursor_get(cursor.get(), &name, &data, MDB_NEXT)) {
+    auto key = lmdb_bytes(name);
+    if (!as_chars(key).starts_with(as_chars(start.view())))
+      return 0;
+    out = key.size() == prefix + sizeof(uint32_t)
+          && data.mv_size
+               == chunk_size(size, load_big_endian<uint32_t>(&key[prefix]));
+    if (!out)
+      return 0;
+  }
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 } // namespace
 
 size_t lmdb_inline_size(size_t key_size, bytes_view blob) {
@@ -117,6 +148,14 @@ int lmdb_remove_chunks(MDB_txn* txn, uint64_t generation) {
     if (rc != 0)
       return rc;
   }
+}
+
+int lmdb_remove_chunks(MDB_txn* txn, uint64_t generation, uint64_t size) {
+  if (generation == 0)
+    return 0;
+  auto own = false;
+  auto rc = may_be_of(txn, generation, size, own);
+  return rc == 0 && own ? lmdb_remove_chunks(txn, generation) : rc;
 }
 
 } // namespace larder::detail

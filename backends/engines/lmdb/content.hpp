@@ -34,4 +34,9 @@ int lmdb_put_chunks(MDB_txn* txn, uint64_t generation, uint32_t index,
 /// Removes all chunks of a generation; 0: nothing.
 int lmdb_remove_chunks(MDB_txn* txn, uint64_t generation);
 
+/// Does so with the chunks of a record, which have `size` bytes together. Other
+/// ones than these can only have stay: the record is damaged, and they are
+/// another's.
+int lmdb_remove_chunks(MDB_txn* txn, uint64_t generation, uint64_t size);
+
 } // namespace larder::detail

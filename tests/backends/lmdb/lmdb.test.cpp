@@ -242,6 +242,53 @@ TEST_CASE("a damaged record fails its own key and can be replaced") {
   CHECK(get(*store, "the bad one") == *filled(3, 10));
 }
 
+TEST_CASE("a damaged record that leads to chunks of another key spares them") {
+  temp_dir tmp;
+  auto store = create(fast(tmp / "store"));
+  REQUIRE(commit_one(*store, put("a", filled(1, 300'000))));
+  REQUIRE(commit_one(*store, put("b", filled(2, 600'000))));
+  REQUIRE(commit_one(*store, put("c", filled(3, 100'000))));
+  store.reset();
+  edit(tmp / "store", [](MDB_txn* txn, MDB_dbi dbi) {
+    // All have the generation of "a".
+    std::string record = raw_value(txn, dbi,
+                                   "\x10"
+                                   "a");
+    for (std::string key : {"\x10"
+                            "b",
+                            "\x10"
+                            "c"}) {
+      auto damaged = raw_value(txn, dbi, key);
+      std::copy_n(record.begin() + 9, 8, damaged.begin() + 9);
+      put_raw(txn, dbi, key, damaged);
+    }
+  });
+  store = open(fast(tmp / "store"));
+  REQUIRE(commit_one(*store, put("b", filled(4, 600'000))));
+  REQUIRE(commit_one(*store, erase("c")));
+  CHECK(get(*store, "a") == *filled(1, 300'000));
+  CHECK(get(*store, "b") == *filled(4, 600'000));
+}
+
+TEST_CASE("what is left of a blob with a missing chunk goes with its record") {
+  temp_dir tmp;
+  auto store = create(fast(tmp / "store"));
+  REQUIRE(commit_one(*store, put("a", filled(1, 1'000'000))));
+  store.reset();
+  edit(tmp / "store", [](MDB_txn* txn, MDB_dbi dbi) {
+    std::string second{"\x30\0\0\0\0\0\0\0\1\0\0\0\1", 13};
+    MDB_val key{second.size(), second.data()};
+    REQUIRE(mdb_del(txn, dbi, &key, nullptr) == 0);
+  });
+  store = open(fast(tmp / "store"));
+  read_request request;
+  request.key = "a";
+  CHECK(read_one(*store, request).error() == errc::corruption);
+  CHECK(figure(*store, "used-bytes") > 500'000);
+  REQUIRE(commit_one(*store, put("a", filled(2, 10))));
+  CHECK(figure(*store, "used-bytes") < 100'000);
+}
+
 TEST_CASE("an LMDB store declares and obeys a greatest size of blobs") {
   temp_dir tmp;
   auto store = create(fast(tmp / "store"));
@@ -263,7 +310,9 @@ TEST_CASE("a mutation that meets damage fails its group and no other") {
   create(fast(tmp / "store"));
   // The link to the keys that begin with these bytes.
   std::string start(500, 'd');
-  put_raw(tmp / "store", "\x10" + start + std::string(1, '\0'), "damaged");
+  edit(tmp / "store", [&](MDB_txn* txn, MDB_dbi dbi) {
+    put_raw(txn, dbi, "\x10" + start + std::string(1, '\0'), "damaged");
+  });
   auto damaged = start + "amaged";
   auto store = open(fast(tmp / "store"));
   auto blob = filled(1, 10);

@@ -71,14 +71,19 @@ void edit(const std::string& dir, F f) {
   mdb_env_close(env);
 }
 
-/// Puts a record into the data file that should not be there.
-inline void put_raw(const std::string& dir, std::string key,
+/// Puts what should not be there.
+inline void put_raw(MDB_txn* txn, MDB_dbi dbi, std::string key,
                     std::string value) {
-  edit(dir, [&](MDB_txn* txn, MDB_dbi dbi) {
-    MDB_val name{key.size(), key.data()};
-    MDB_val data{value.size(), value.data()};
-    REQUIRE(mdb_put(txn, dbi, &name, &data, 0) == 0);
-  });
+  MDB_val name{key.size(), key.data()};
+  MDB_val data{value.size(), value.data()};
+  REQUIRE(mdb_put(txn, dbi, &name, &data, 0) == 0);
+}
+
+inline std::string raw_value(MDB_txn* txn, MDB_dbi dbi, std::string key) {
+  MDB_val name{key.size(), key.data()};
+  MDB_val data{};
+  REQUIRE(mdb_get(txn, dbi, &name, &data) == 0);
+  return {static_cast<const char*>(data.mv_data), data.mv_size};
 }
 
 inline uint64_t figure(backend& store, const std::string& name) {
