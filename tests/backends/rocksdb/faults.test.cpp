@@ -72,6 +72,48 @@ size_t damage(const std::string& dir, std::string_view suffix) {
   return result;
 }
 
+/// Spreads the heads of a closed store over tables of 64 KiB in one level.
+/// @returns the files, in the order of their keys
+std::vector<std::string> split_heads(const detail::rocks_config& config) {
+  detail::rocks_options options{config};
+  options.heads.target_file_size_base = uint64_t{1} << 16;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* ptr = nullptr;
+  auto status
+    = rocksdb::DB::Open(options.db, config.dir,
+                        {{std::string{detail::notes_family}, options.notes},
+                         {std::string{detail::heads_family}, options.heads},
+                         {std::string{detail::chunks_family}, options.chunks}},
+                        &handles, &ptr);
+  INFO(status.ToString());
+  REQUIRE(status.ok());
+  std::unique_ptr<rocksdb::DB> db{ptr};
+  rocksdb::CompactRangeOptions all;
+  all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  REQUIRE(db->CompactRange(all, handles[1], nullptr, nullptr).ok());
+  rocksdb::ColumnFamilyMetaData found;
+  db->GetColumnFamilyMetaData(handles[1], &found);
+  std::map<std::string, std::string> files;
+  for (auto& level : found.levels)
+    for (auto& x : level.files)
+      files.emplace(x.smallestkey, x.db_path + x.name);
+  for (auto* x : handles)
+    db->DestroyColumnFamilyHandle(x);
+  std::vector<std::string> result;
+  for (auto& [key, path] : files)
+    result.push_back(path);
+  return result;
+}
+
+void flip_bit(const std::string& path, size_t offset) {
+  std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+  file.seekg(static_cast<std::streamoff>(offset));
+  auto c = static_cast<char>(file.get() ^ 1);
+  file.seekp(static_cast<std::streamoff>(offset));
+  file.put(c);
+  REQUIRE(file.flush());
+}
+
 } // namespace
 
 TEST_CASE_METHOD(fixture,
@@ -217,6 +259,32 @@ TEST_CASE_METHOD(fixture, "a damaged table is corruption") {
     }
   }
   CHECK(damaged > 0);
+}
+
+TEST_CASE_METHOD(fixture, "listing finds a damaged table of several") {
+  auto content = blob(1, std::string(1000, 'x'));
+  std::vector<mutation> batch;
+  for (int i = 0; i < 300; ++i)
+    batch.push_back(put("key " + std::to_string(100 + i), content));
+  for (auto& x : store->commit(batch))
+    REQUIRE(x);
+  auto all = keys(*store);
+  store = nullptr;
+  // In the same level each, as after a while of use.
+  auto tables = split_heads(config);
+  REQUIRE(tables.size() > 3);
+  CHECK(keys(*rocks_tools::open(config)) == all);
+  auto size = fs::file_size(tables[1]);
+  for (auto offset : {uintmax_t{100}, size - 3}) { // first block, footer
+    flip_bit(tables[1], offset);
+    auto opened = detail::open_rocks_store(config);
+    auto page = opened ? (*opened)->list({{}, {}, 1000, blob_part::metadata})
+                       : fail(opened.error());
+    CHECK((!page && page.error() == errc::corruption));
+    opened = fail(errc::closed, {});
+    flip_bit(tables[1], offset);
+  }
+  CHECK(keys(*rocks_tools::open(config)) == all);
 }
 
 TEST_CASE_METHOD(fixture, "a damaged log is corruption unless told otherwise") {
