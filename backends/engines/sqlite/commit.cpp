@@ -240,10 +240,10 @@ public:
 
   void run() {
     std::span<group> all{groups_};
-    auto ok = transaction{store_.out}.run(all);
+    auto ok = attempt(all);
     if (!ok && all.size() > 1 && may_be_of_one(ok.error())) {
       for (auto& x : groups_)
-        finish({&x, 1}, transaction{store_.out}.run({&x, 1}));
+        finish({&x, 1}, attempt({&x, 1}));
       return;
     }
     finish(all, ok);
@@ -261,6 +261,13 @@ public:
   }
 
 private:
+  expected<void> attempt(std::span<group> groups) {
+    auto ok = transaction{store_.out}.run(groups);
+    if (!ok && store_.out.make_room())
+      ok = transaction{store_.out}.run(groups);
+    return ok;
+  }
+
   void prepare(const mutation& x, step& out) {
     out.what = &x;
     if (x.key.size() > max_key_size)

@@ -16,6 +16,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <initializer_list>
+#include <tuple>
 
 namespace larder::detail::sqlite {
 
@@ -50,12 +52,10 @@ expected<void> check_name(const config& cfg) {
                   "while nobody has it open");
 }
 
-std::string log_of(const config& cfg) {
-  return cfg.path + "-wal";
-}
-
-expected<bool> is_log_empty(const config& cfg) {
-  return size_of(log_of(cfg)).map([](std::optional<uint64_t> size) {
+/// Returns whether the file with a suffix of the database's is empty or not
+/// there.
+expected<bool> is_empty(const config& cfg, const char* suffix) {
+  return size_of(cfg.path + suffix).map([](std::optional<uint64_t> size) {
     return size.value_or(0) == 0;
   });
 }
@@ -138,7 +138,7 @@ expected<std::optional<database>> open_database(const config& cfg,
     return std::nullopt;
   if (auto ok = check_name(cfg); !ok)
     return fail(ok.error());
-  auto log_was_empty = is_log_empty(cfg);
+  auto log_was_empty = is_empty(cfg, "-wal");
   if (!log_was_empty)
     return fail(log_was_empty.error());
   // Where nothing can be written there can be no index of the log either, which
@@ -183,6 +183,26 @@ expected<std::unique_ptr<backend>> make_open(const config& cfg, database db) {
 
 // -- creation -----------------------------------------------------------------
 
+/// Refuses to create beside what SQLite would take for the new database's: it
+/// would put old pages into it.
+expected<void> check_no_logs(const config& cfg) {
+  for (auto suffix : {"-wal", "-journal"}) {
+    auto empty = is_empty(cfg, suffix);
+    if (!empty)
+      return fail(empty.error());
+    if (*empty)
+      continue;
+    if (auto size = size_of(cfg.path); size && *size) // made in the meantime
+      return fail(errc::already_exists, "there is " + cfg.path + " already");
+    return fail(errc::invalid_argument,
+                cfg.path + suffix + " is there without " + cfg.path
+                  + ", with what was written last to a database that was "
+                    "removed or moved: bring that back, or remove "
+                  + cfg.path + suffix + " as well");
+  }
+  return {};
+}
+
 /// Refuses to create where something is.
 expected<void> check_unused(const config& cfg) {
   auto found = content::nothing;
@@ -201,7 +221,7 @@ expected<void> check_unused(const config& cfg) {
   if (size && *size)
     return fail(errc::invalid_argument,
                 cfg.path + " is there and empty: remove it first");
-  return {};
+  return check_no_logs(cfg);
 }
 
 /// Renames a file, but not over another.
@@ -312,6 +332,24 @@ expected<bool> store_exists(const config& cfg) {
 
 // -- destruction --------------------------------------------------------------
 
+namespace {
+
+/// Removes files for good: before anything that comes after.
+expected<void> remove(const config& cfg,
+                      std::initializer_list<const char*> suffixes) {
+  auto removed = false;
+  for (auto suffix : suffixes) {
+    auto path = cfg.path + suffix;
+    if (::unlink(path.c_str()) == 0)
+      removed = true;
+    else if (errno != ENOENT)
+      return fail(io_failure("remove", path, errno));
+  }
+  return removed && cfg.sync ? sync_directory_of(cfg.path) : expected<void>{};
+}
+
+} // namespace
+
 expected<void> destroy_store(const config& cfg) {
   auto impatient = cfg;
   impatient.busy_timeout = std::chrono::milliseconds{0};
@@ -324,9 +362,9 @@ expected<void> destroy_store(const config& cfg) {
     return fail(conn.error());
   conn->keep_log_on_close(true);
   // In this mode, whoever has read keeps everybody else out, and is kept out
-  // by everybody who has the store open.
+  // by everybody who has the store open; also after the transaction.
   auto ok = conn->execute("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE;"
-                          "SELECT count(*) FROM store");
+                          "SELECT count(*) FROM store; COMMIT");
   if (!ok && ok.error() == errc::locked)
     return fail(errc::locked,
                 cfg.path + " is open: it must be closed everywhere first");
@@ -334,17 +372,16 @@ expected<void> destroy_store(const config& cfg) {
     return ok;
   if (conn->has_moved())
     return no_store(cfg);
-  // The database first, and for good: without its log it would be a store that
-  // has lost what was written last.
-  for (auto suffix : {"", "-wal", "-shm", "-journal", "-stages"}) {
-    auto path = cfg.path + suffix;
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-      return fail(io_failure("remove", path, errno));
-    if (*suffix == '\0' && cfg.sync)
-      if (auto synced = sync_directory_of(cfg.path); !synced)
-        return synced;
-  }
-  return {};
+  // Whenever this is interrupted, there is the whole store or none, and no log
+  // that lacks its database. If the log cannot be copied into the database (no
+  // space, damage), so be it: it was to be lost anyway.
+  std::ignore = sqlite3_wal_checkpoint_v2(
+    conn->handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (auto gone = remove(cfg, {"-wal", "-shm", "-journal"}); !gone)
+    return gone;
+  if (auto gone = remove(cfg, {""}); !gone)
+    return gone;
+  return remove(cfg, {"-stages"});
 }
 
 } // namespace larder::detail::sqlite

@@ -50,6 +50,7 @@ writer::writer(const config& cfg, connection conn, bool log_was_empty)
 
 expected<void> writer::begin(bool durable) {
   rollback(); // what an exception has left
+  found_full_ = false;
   if (broken_)
     return fail(*broken_);
   if (conn_.is_read_only())
@@ -93,6 +94,7 @@ void writer::rollback() noexcept {
 }
 
 error writer::failed(const query& x, error problem) {
+  found_full_ = found_full_ || (x.code() & 0xFF) == SQLITE_FULL;
   return is_failed_sync(x.code()) ? break_down(std::move(problem)) : problem;
 }
 
@@ -175,6 +177,10 @@ int writer::on_commit(void* self, sqlite3*, const char*, int pages) noexcept {
   return SQLITE_OK;
 }
 
+bool writer::make_room() {
+  return found_full_ && !broken_ && checkpoint();
+}
+
 void writer::tidy() {
   while (has_garbage_ || !discarded_.empty()) {
     auto ok = delete_some();
@@ -233,7 +239,8 @@ expected<bool> writer::delete_slice() {
   return true;
 }
 
-void writer::checkpoint() {
+/// @returns whether the whole log is in the database now
+bool writer::checkpoint() {
   auto pages = 0;
   auto copied = 0;
   auto code = sqlite3_wal_checkpoint_v2(
@@ -247,6 +254,7 @@ void writer::checkpoint() {
   auto complete = code == SQLITE_OK && copied == pages;
   checkpoint_at_ = checkpoint_pages + (complete ? 0 : log_pages_);
   log_pages_ = 0; // the next commit tells
+  return complete;
 }
 
 // -- chunks -------------------------------------------------------------------

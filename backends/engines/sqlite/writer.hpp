@@ -49,6 +49,12 @@ public:
   /// Notes a failure inside a transaction and returns it.
   error failed(const query& x, error problem);
 
+  /// Copies the log into the database if the last transaction found the disk
+  /// full: what does not make the database larger finds its place in a log that
+  /// is used again from its start.
+  /// @returns whether to try that transaction again
+  bool make_room();
+
   /// Does what can wait until others were answered: deletes chunks that nobody
   /// needs, copies the log into the database when it has grown.
   void tidy();
@@ -98,7 +104,7 @@ private:
   expected<void> disown(int64_t first, int64_t owner);
   expected<void> delete_some();
   expected<bool> delete_slice();
-  void checkpoint();
+  bool checkpoint();
   error break_down(error problem);
 
   static int on_commit(void* self, sqlite3*, const char*, int pages) noexcept;
@@ -108,6 +114,7 @@ private:
   bool log_was_empty_;
   bool settled_ = false;
   bool durable_ = true; // as the connection is set now
+  bool found_full_ = false;
   std::optional<error> broken_;
   int log_pages_ = 0;
   int checkpoint_at_;

@@ -190,6 +190,27 @@ TEST_CASE("a full disk is said to be one, and goes on when there is room") {
   CHECK(*get(*store, "a") == *sized(2, 20));
 }
 
+TEST_CASE("keys are erased and replaced in the log of a full disk") {
+  faulty_vfs vfs;
+  temp_dir tmp;
+  auto put_all = [](backend& store, uint8_t x) {
+    for (auto key : {"a", "b", "c", "d"})
+      REQUIRE(commit_one(store, put(key, sized(x, 2000))));
+  };
+  put_all(*create(tmp / "db"), 1);
+  auto store = open(tmp / "db"); // with an empty log
+  put_all(*store, 2);
+  put_all(*store, 3);
+  vfs.fill();
+  for (uint8_t i = 4; i < 20; ++i)
+    REQUIRE(commit_one(*store, put("a", sized(i, 2000))));
+  REQUIRE(commit_one(*store, erase("b")));
+  CHECK(!commit_one(*store, put("e", sized(1, 200'000))));
+  REQUIRE(commit_one(*store, put("c", sized(2, 10))));
+  CHECK(*get(*store, "a") == *sized(19, 2000));
+  CHECK(keys(*store) == std::vector<std::string>{"a", "c", "d"});
+}
+
 TEST_CASE("a failed sync of a checkpoint stops all writing until reopened") {
   faulty_vfs vfs;
   temp_dir tmp;

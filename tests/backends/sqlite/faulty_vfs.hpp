@@ -62,6 +62,12 @@ public:
 
   void work() {
     countdown_ = 0;
+    full_ = false;
+  }
+
+  /// Makes writes fail that would make a file larger.
+  void fill() {
+    full_ = true;
   }
 
   /// Whether any call has failed since `fail`.
@@ -154,6 +160,10 @@ private:
       m.xWrite
         = [](sqlite3_file* x, const void* src, int n, sqlite3_int64 offset) {
             auto& f = *real(x)->pMethods;
+            sqlite3_int64 size = 0;
+            if (cast(x).owner->full_ && f.xFileSize(real(x), &size) == SQLITE_OK
+                && offset + n > size)
+              return SQLITE_FULL;
             if (auto code = before(x, call::write); code != SQLITE_OK) {
               f.xWrite(real(x), src, n / 2, offset); // a short write
               return code;
@@ -214,6 +224,7 @@ private:
   int countdown_ = 0; // 0: nothing fails
   int code_ = SQLITE_OK;
   bool for_ever_ = false;
+  bool full_ = false;
   std::map<std::string, int> failed_;
   int syncs_ = 0;
   int syncs_after_failure_ = 0;

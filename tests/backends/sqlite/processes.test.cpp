@@ -7,7 +7,11 @@
 #include "backends/sqlite/sqlite_tools.hpp"
 
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 using namespace sqlite_tools;
 using file_tools::child;
@@ -40,6 +44,20 @@ int rows_of(const std::string& path, const std::string& table) {
   CHECK(code == SQLITE_OK);
   sqlite3_close(db);
   return result;
+}
+
+/// Makes a store with a key "a" that is only in the log.
+void create_and_kill(const std::string& path) {
+  create(path);
+  child writer{[&](int out) {
+    auto mine = try_open(path);
+    auto x = put("a", numbered(1, 1000));
+    send(out, mine && (*mine)->commit({&x, 1})[0]);
+    for (;;)
+      ::pause();
+  }};
+  REQUIRE(writer.next() == 1u);
+  writer.kill();
 }
 
 } // namespace
@@ -157,18 +175,53 @@ TEST_CASE("what a killed process was answered is in SQLite, and not torn") {
   }
 }
 
+TEST_CASE("no database is made beside the log of another one") {
+  temp_dir tmp;
+  create_and_kill(tmp / "db");
+  std::filesystem::rename(tmp / "db", tmp / "elsewhere");
+  auto log = slurp(tmp / "db-wal");
+  auto refused = sqlite().create(uri_of(tmp / "db"));
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::invalid_argument);
+  CHECK(refused.error().message().find("db-wal") != std::string::npos);
+  CHECK(!std::filesystem::exists(tmp / "db"));
+  CHECK(slurp(tmp / "db-wal") == log);
+  // Nothing is lost until somebody decides so.
+  std::filesystem::rename(tmp / "elsewhere", tmp / "db");
+  CHECK(number_of(*get(*open(tmp / "db"), "a")) == 1);
+  create_and_kill(tmp / "other");
+  std::filesystem::remove(tmp / "other");
+  std::filesystem::remove(tmp / "other-wal");
+  CHECK(keys(*create(tmp / "other")).empty());
+  write_file(tmp / "third-journal", "x");
+  CHECK(!sqlite().create(uri_of(tmp / "third")));
+}
+
+TEST_CASE("destroying removes the log first, and nothing is only there") {
+  temp_dir tmp;
+  create_and_kill(tmp / "db");
+  std::filesystem::create_hard_link(tmp / "db", tmp / "kept");
+  auto watch = ::inotify_init1(IN_CLOEXEC);
+  REQUIRE(::inotify_add_watch(watch, tmp.path().c_str(), IN_DELETE) >= 0);
+  REQUIRE(sqlite().destroy(uri_of(tmp / "db")));
+  alignas(inotify_event) char buf[4096];
+  auto size = ::read(watch, buf, sizeof(buf));
+  ::close(watch);
+  std::vector<std::string> removed;
+  for (ssize_t i = 0; i < size;) {
+    auto* event = reinterpret_cast<inotify_event*>(buf + i);
+    removed.emplace_back(event->name);
+    i += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+  }
+  REQUIRE(removed.size() >= 2);
+  CHECK(removed.front() == "db-wal");
+  CHECK(std::find(removed.begin(), removed.end(), "db") != removed.end());
+  CHECK(number_of(*get(*open(tmp / "kept"), "a")) == 1);
+}
+
 TEST_CASE("opening and reading leave the log of a killed writer as it is") {
   temp_dir tmp;
-  create(tmp / "db");
-  child writer{[&](int out) {
-    auto mine = try_open(tmp / "db");
-    auto x = put("a", numbered(1, 1000));
-    send(out, mine && (*mine)->commit({&x, 1})[0]);
-    for (;;)
-      ::pause();
-  }};
-  REQUIRE(writer.next() == 1u);
-  writer.kill();
+  create_and_kill(tmp / "db");
   auto before = slurp(tmp / "db") + slurp(tmp / "db-wal");
   REQUIRE(std::filesystem::file_size(tmp / "db-wal") > 0);
   for (int i = 0; i < 2; ++i) {
