@@ -13,6 +13,9 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <map>
+#include <set>
+#include <utility>
 
 namespace larder::cli {
 
@@ -144,14 +147,32 @@ outcome run_keys(const invocation& args) {
 /// What `verify` found out.
 class verification {
 public:
-  void add(const value& key, const expected<verify_reply>& reply) {
-    if (!reply && reply.error() == errc::not_found)
-      return; // erased or expired since it was listed
-    ++keys_;
-    if (reply)
+  /// @param healthy whether the listing found no fault with the key
+  void add(const value& key, bool healthy,
+           const expected<verify_reply>& reply) {
+    if (reply && healthy) {
+      ++keys_;
       bytes_ += reply->stored_size;
-    else
+    } else if (reply || reply.error() == errc::not_found) {
+      doubtful_.insert(key);
+    } else {
       add_damage(key, reply.error());
+    }
+  }
+
+  void add_damage(const value& key, const error& err) {
+    ++keys_;
+    print_message(about(key, err.message()));
+    damage_.push_back(value::map(
+      {{value::keyword("key"), key},
+       {value::keyword("error"), value::keyword(to_string(err.code()))},
+       {value::keyword("cause"), err.message()}}));
+  }
+
+  /// Takes the keys of which the listing and their blobs tell different things:
+  /// they were changed, erased or expired in between, or are damaged.
+  std::set<value> take_doubtful() {
+    return std::exchange(doubtful_, {});
   }
 
   bool damaged() const {
@@ -165,30 +186,65 @@ public:
   }
 
 private:
-  void add_damage(const value& key, const error& err) {
-    print_message(about(key, err.message()));
-    damage_.push_back(value::map(
-      {{value::keyword("key"), key},
-       {value::keyword("error"), value::keyword(to_string(err.code()))},
-       {value::keyword("cause"), err.message()}}));
-  }
-
   uint64_t keys_ = 0;
   uint64_t bytes_ = 0;
+  std::set<value> doubtful_;
   std::vector<value> damage_;
 };
+
+/// Calls `f` with those of some keys that are listed now, and their metadata.
+template <class F>
+expected<void> list_again(blocking_client& client, const std::set<value>& keys,
+                          F f) {
+  if (keys.empty())
+    return {};
+  list_keys_request request;
+  request.with_metadata = true;
+  return client.for_each_key(request, [&](key_entry& x) -> expected<void> {
+    if (keys.contains(x.key))
+      f(x);
+    return {};
+  });
+}
+
+/// Finds out which of the doubtful keys are damaged.
+expected<void> look_again(blocking_client& client, verification& found) {
+  std::map<value, revision> seen;
+  auto keys = found.take_doubtful();
+  auto listed = list_again(client, keys, [&](const key_entry& x) {
+    if (x.damage.empty())
+      seen.emplace(x.key, x.meta->rev);
+    else
+      found.add_damage(x.key, {errc::corruption, x.damage});
+  });
+  if (!listed)
+    return listed;
+  for (auto& [key, rev] : seen)
+    found.add(key, true, client.call(verify_request{key}));
+  // What was there before and after it was not found is not to be found at all.
+  keys = found.take_doubtful();
+  return list_again(client, keys, [&](const key_entry& x) {
+    if (!x.meta || x.meta->rev == seen.at(x.key))
+      found.add_damage(x.key, {errc::corruption,
+                               "the key is listed, but its blob is not found"});
+  });
+}
 
 outcome run_verify(const invocation& args) {
   return with_store(args, open_mode::open, [&](auto& client) -> outcome {
     verification found;
-    detail::pipeline<verify_request, value> checks{
-      client, [&found](auto& key, auto reply) { found.add(key, reply); }};
+    auto checked
+      = [&found](auto& x, auto reply) { found.add(x.first, x.second, reply); };
+    detail::pipeline<verify_request, std::pair<value, bool>> checks{client,
+                                                                    checked};
     auto check = [&checks](key_entry& x) -> expected<void> {
-      checks.send(x.key, verify_request{x.key});
+      checks.send({x.key, x.damage.empty()}, verify_request{x.key});
       return {};
     };
     auto listed = client.for_each_key({}, check);
     checks.finish();
+    if (listed)
+      listed = look_again(client, found);
     print_value(args, found.summary());
     if (!listed)
       return fail(exit_code::failed, "the listing of the keys broke off: "

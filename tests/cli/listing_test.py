@@ -2,9 +2,11 @@
 # see the file LICENSE.
 """keys and verify."""
 
+import contextlib
+import sqlite3
 import unittest
 
-from support import FAILED, FINE, USAGE, LarderTest
+from support import FAILED, FINE, NOT_FOUND, USAGE, LarderTest
 
 
 class Keys(LarderTest):
@@ -150,6 +152,50 @@ class Verify(LarderTest):
             self.assertEqual(res.stdout, "")
             self.assert_message(res.stderr)
             blob.write_bytes(healthy)
+
+    def sqlite_store(self, *keys):
+        store = "sqlite:data.db"
+        for key in keys:
+            res = self.run_larder("put", key, "1", store=store)
+            if "no engine" in res.stderr:
+                self.skipTest("built without SQLite")
+            self.assertEqual(res.returncode, FINE, res.stderr)
+        return store
+
+    def test_a_key_that_the_listing_finds_damaged_is_damaged(self):
+        store = self.sqlite_store("gone", "sound")
+
+        def change(key):
+            with contextlib.closing(
+                    sqlite3.connect(self.folder / "data.db")) as database:
+                database.execute(
+                    "UPDATE blobs SET key = ? WHERE key != ?",
+                    (key, b'"sound'))
+                database.commit()
+
+        # Not a key; the key of another blob.
+        for key in [b"bgone", b'"gane']:
+            change(key)
+            res = self.run_larder("verify", store=store)
+            self.assertEqual(res.returncode, FAILED, key)
+            self.assert_message(res.stderr)
+            self.assertEqual(res.stdout.count(":corruption"), 1)
+            self.assertIn(":keys 2", res.stdout)
+        change(b'"gone')
+        self.assertIn(":damaged []", self.larder("verify", store=store))
+
+    def test_a_key_that_is_listed_but_not_found_is_damaged(self):
+        store = self.sqlite_store("aaaa", "bbbb", "cccc")
+        path = self.folder / "data.db"
+        # Now the index says that all keys before "cccc" are before this one.
+        path.write_bytes(path.read_bytes().replace(b'"bbbb', b'!bbbb'))
+        self.fails(NOT_FOUND, "get", "aaaa", store=store)
+        res = self.run_larder("verify", store=store)
+        self.assertEqual(res.returncode, FAILED)
+        self.assertEqual(len(res.stderr.splitlines()), 2)
+        self.assertIn('larder: "aaaa": ', res.stderr)
+        self.assertIn(":keys 3", res.stdout)
+        self.assertNotIn('"cccc"', res.stdout)
 
     def test_a_listing_does_not_hide_damaged_metadata(self):
         self.flip(self.blob("value1"), 30)
