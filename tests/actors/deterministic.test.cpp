@@ -331,7 +331,7 @@ TEST_CASE("an engine's bounds on keys and blobs are kept") {
 }
 
 TEST_CASE("a damaged blob is reported until it is erased") {
-  auto engine = make_memory();
+  auto engine = GENERATE(false, true) ? make_shared_memory() : make_memory();
   stepper world;
   world.spawn(engine);
   REQUIRE(world.call(put("k", "content")));
@@ -352,7 +352,11 @@ TEST_CASE("a damaged blob is reported until it is erased") {
   CHECK(code_of(world.call(put_at("k", {"a"}, 1))) == errc::corruption);
   CHECK(code_of(world.call(verify_request{"k"})) == errc::corruption);
   if (position != "value") {
-    CHECK(code_of(world.call(put("k", 1))) == errc::corruption);
+    auto refused = world.call(put("k", 1));
+    CHECK(code_of(refused) == errc::corruption);
+    CHECK(refused.error().message().find("can still be erased")
+          != std::string::npos);
+    CHECK(code_of(world.call(write("k", "x"))) == errc::corruption);
     CHECK(code_of(world.call(metadata_request{"k"})) == errc::corruption);
   }
   auto listing = world.call(list_keys_request{value{}, "", 10, true});
@@ -365,6 +369,17 @@ TEST_CASE("a damaged blob is reported until it is erased") {
   CHECK(code_of(world.call(get("k"))) == errc::not_found);
   CHECK(world.call(put("k", 1)));
   CHECK(world.call(get("k"))->content == value{1});
+}
+
+TEST_CASE("a key that a private engine cannot read can be erased") {
+  stepper world;
+  auto store = std::make_shared<damaged_backend>(make_memory(), "\"k");
+  write_blob(*store, "\"k", to_bytes("anything"));
+  world.spawn(store);
+  CHECK(code_of(world.call(get("k"))) == errc::corruption);
+  CHECK(code_of(world.call(put("k", 1))) == errc::corruption);
+  CHECK(world.call(erase("k"))->existed);
+  CHECK(code_of(world.call(get("k"))) == errc::not_found);
 }
 
 TEST_CASE("an exception of a user's function is an answer") {

@@ -70,6 +70,27 @@ public:
   }
 };
 
+/// An engine that cannot read one of its keys.
+class damaged_backend : public backend_wrapper {
+public:
+  damaged_backend(std::shared_ptr<backend> inner, std::string key)
+    : backend_wrapper(std::move(inner)), key_(std::move(key)) {
+    // nop
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    auto result = backend_wrapper::read(requests);
+    for (size_t i = 0; i < requests.size(); ++i)
+      if (requests[i].key == key_ && result[i] && *result[i])
+        result[i] = fail(errc::corruption, "a checksum is wrong");
+    return result;
+  }
+
+private:
+  std::string key_;
+};
+
 /// Calls functions around calls, where another process might come between.
 class interfering_backend : public backend_wrapper {
 public:

@@ -343,7 +343,11 @@ bool shard::apply_next(slot& s) {
   first.changed = changed;
   if (s.alone > 0)
     --s.alone;
-  if (damaged)
+  if (damaged && first.op->may_change())
+    finish(std::move(first.op),
+           error{s.damage->code(),
+                 s.damage->message() + "; the key can still be erased"});
+  else if (damaged)
     finish(std::move(first.op), *s.damage);
   else if (first.op->holds())
     hold(s, std::move(first.op));
@@ -450,7 +454,12 @@ void shard::loaded(const value& key, read_outcome outcome) {
   auto& s = *i->second;
   auto needs = *std::exchange(s.loading, std::nullopt);
   s.damage.reset();
-  if (!outcome) {
+  auto own = s.waiting.front().op->needs();
+  // A key that cannot be read can be changed if less of it will do, or if no
+  // precondition need be met.
+  auto is_damage = !outcome && outcome.error() == errc::corruption
+                   && (own < needs || !ctx_->shared());
+  if (!outcome && !is_damage) {
     // The engine could not tell: that is the answer to all who wait.
     auto err = outcome.error().with_context(to_edn(key));
     auto waiting = std::exchange(s.waiting, {});
@@ -460,7 +469,13 @@ void shard::loaded(const value& key, read_outcome outcome) {
     return;
   }
   auto needs_more = false;
-  if (!*outcome) {
+  expected<void> ok;
+  if (!outcome) {
+    s.durable = entry{};
+    s.durable.present = true;
+    s.durable.meta.key = s.key;
+    ok = fail(std::move(outcome.error()));
+  } else if (!*outcome) {
     s.durable = entry{};
     s.known = knowledge::content;
   } else if (s.candidate) {
@@ -473,8 +488,11 @@ void shard::loaded(const value& key, read_outcome outcome) {
     }
     s.durable = std::move(*candidate);
     s.known = s.durable.known();
-  } else if (auto ok = decode(s, **outcome, needs_more); !ok) {
-    if (auto own = s.waiting.front().op->needs(); own < needs) {
+  } else {
+    ok = decode(s, **outcome, needs_more);
+  }
+  if (!ok) {
+    if (own < needs) {
       // The value was wanted for show only: the change goes without.
       s.value_damaged = true;
       start_load(s, own);

@@ -13,10 +13,11 @@
 namespace larder::detail {
 
 /// Returns whether the blob that begins with `head` (at least its header) has
-/// the revision `x`. A blob whose header is damaged has no revision.
+/// the revision `x`. A blob without one, also one whose header is damaged, has
+/// the revision of zeros, so that it can be replaced by those who have seen it.
 inline bool has_revision(bytes_view head, const revision& x) {
   auto hdr = header::decode(head);
-  return hdr && hdr->rev == x;
+  return (hdr ? hdr->rev : revision{}) == x;
 }
 
 /// Refuses pages without keys and listings that read too much.
