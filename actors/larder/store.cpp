@@ -3,6 +3,7 @@
 
 #include "larder/store.hpp"
 
+#include "larder/detail/tier_front.hpp"
 #include "larder/internal/context.hpp"
 #include "larder/internal/store_actor.hpp"
 
@@ -142,6 +143,13 @@ expected<store_config> open_store(std::string_view str, open_mode mode,
   auto opened = open_engine(*found->impl, found->where, mode);
   if (!opened)
     return fail(std::move(opened.error()));
+  // Whatever were put there would be destroyed with it.
+  if (detail::has_front_mark(**opened).value_or(false))
+    return fail(errc::invalid_argument,
+                (*opened)->name()
+                  + " is no store to use: a tiered store that was not closed "
+                    "has left it, and the next one destroys it; remove it, or "
+                    "name another place");
   store_config result;
   result.engine = std::move(*opened);
   result.chain = std::move(found->chain);

@@ -79,7 +79,14 @@ engine_finder backend_registry::finder() const {
     if (!engines)
       return fail(errc::closed, "the registry of this engine is gone: keep it "
                                 "for as long as stores are opened");
-    return find_in(*engines, scheme).map([](auto* x) { return *x; });
+    return find_in(*engines, scheme).map([&engines](auto* x) {
+      auto result = *x;
+      // What is destroyed when a store is closed, after the registry perhaps,
+      // still finds the engines inside it.
+      result.destroy = [engines, f = std::move(result.destroy)](
+                         const uri& where) { return f(where); };
+      return result;
+    });
   };
 }
 

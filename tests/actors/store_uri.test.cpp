@@ -3,9 +3,11 @@
 
 /// Opening stores by URI, with every option.
 
+#include "engines.hpp"
 #include "temp_dir.hpp"
 #include "threads.hpp"
 
+#include "larder/detail/tier_front.hpp"
 #include "larder/header.hpp"
 #include "larder/keyring.hpp"
 
@@ -337,4 +339,24 @@ TEST_CASE("a store says what it is") {
   CHECK(entry({"functions"}).size() == 14);
   // No secret, no option of the keyring in the name.
   CHECK(entry({"name"}) == value{"file:" + env.dir / "store"});
+}
+
+TEST_CASE("what is left of a front is not opened as a store") {
+  fixture env;
+  {
+    backend_registry registry;
+    auto left = (*registry.find("file"))->create(*uri::parse(env.uri()));
+    REQUIRE(left);
+    write_blob(**left, std::string{detail::front_mark}, {});
+  }
+  for (auto mode : {open_mode::open, open_mode::open_or_create}) {
+    auto refused = open_store(env.uri(), mode);
+    CHECK(code_of(refused) == errc::invalid_argument);
+  }
+  // It is a tiered store's to destroy, as soon as there is one again.
+  auto store
+    = open_store("tiered:memory:?front=" + env.uri(), open_mode::create);
+  CHECK(store);
+  *store = {};
+  CHECK(!env.exists());
 }

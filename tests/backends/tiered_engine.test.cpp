@@ -229,6 +229,44 @@ TEST_CASE("a store whose front is in use is opened without one") {
   CHECK(f.tiered.destroy(f.with_front()).error() == errc::locked);
 }
 
+TEST_CASE("a store is not made if its front cannot be") {
+  fixture f;
+  auto where = f.over_back("&front=readonly:memory:");
+  CHECK(f.tiered.create(where).error() == errc::unsupported);
+  CHECK(std::filesystem::is_empty(f.tmp.path()));
+}
+
+TEST_CASE("a store is not its own front, whatever its names") {
+  fixture f;
+  auto same = f.over_back("&front=file:" + f.tmp / "./back" + "?sync=off");
+  CHECK(f.tiered.create(same).error() == errc::invalid_argument);
+  CHECK(std::filesystem::is_empty(f.tmp.path()));
+  must(f.tiered.create(f.over_back())).reset();
+  auto before = describe(f.tmp / "back");
+  auto refused = f.tiered.open(same);
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::invalid_argument);
+  CHECK(refused.error().message().find("its own front") != std::string::npos);
+  CHECK(describe(f.tmp / "back") == before);
+}
+
+TEST_CASE("a wrapped front is destroyed although the registry is gone") {
+  fixture f;
+  for (std::string wrapper : {"metered:", "tiered:", "metered:tiered:"}) {
+    CAPTURE(wrapper);
+    std::unique_ptr<backend> store;
+    {
+      backend_registry other;
+      store = must((*other.find("tiered"))
+                     ->create(f.parsed("tiered:memory:?front=" + wrapper
+                                       + "file:" + f.tmp / "front")));
+    }
+    CHECK(f.has_front());
+    store.reset();
+    CHECK(std::filesystem::is_empty(f.tmp.path()));
+  }
+}
+
 TEST_CASE("a front in use by another store fails the making of a store") {
   fixture f;
   auto store = must(f.tiered.create(f.with_front()));

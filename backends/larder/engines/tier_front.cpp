@@ -11,14 +11,9 @@ namespace {
 
 /// Returns whether nothing is lost if the store is destroyed.
 expected<bool> is_scratch(backend& store) {
-  read_request mark;
-  mark.key = front_mark;
-  mark.part = blob_part::none;
-  auto found = std::move(store.read({&mark, 1})[0]);
-  if (!found)
-    return fail(found.error());
-  if (*found)
-    return true;
+  auto marked = has_front_mark(store);
+  if (!marked || *marked)
+    return marked;
   // Whoever made it may have ended before it was marked.
   list_request request;
   request.limit = 1;
@@ -47,7 +42,16 @@ expected<void> mark(backend& store) {
 
 } // namespace
 
-expected<void> clear_front(const engine& impl, const uri& where) {
+expected<bool> has_front_mark(backend& store) {
+  read_request mark;
+  mark.key = front_mark;
+  mark.part = blob_part::none;
+  return store.read({&mark, 1})[0].map(
+    [](const std::optional<blob_view>& x) { return x.has_value(); });
+}
+
+expected<void> clear_front(const engine& impl, const uri& where,
+                           const backend* back) {
   auto exists = impl.exists(where);
   if (!exists)
     return fail(exists.error());
@@ -56,6 +60,8 @@ expected<void> clear_front(const engine& impl, const uri& where) {
   auto opened = impl.open(where);
   if (!opened)
     return fail(opened.error());
+  if (back != nullptr && (*opened)->id() == back->id())
+    return fail(errc::invalid_argument, "a store cannot be its own front");
   auto scratch = is_scratch(**opened);
   if (!scratch)
     return fail(scratch.error());
@@ -68,9 +74,9 @@ expected<void> clear_front(const engine& impl, const uri& where) {
   return impl.destroy(where);
 }
 
-expected<std::shared_ptr<backend>> make_front(const engine& impl,
-                                              const uri& where) {
-  if (auto ok = clear_front(impl, where); !ok)
+expected<std::shared_ptr<backend>>
+make_front(const engine& impl, const uri& where, const backend* back) {
+  if (auto ok = clear_front(impl, where, back); !ok)
     return fail(ok.error());
   auto created = impl.create(where);
   if (!created)

@@ -74,7 +74,7 @@ with_front(const tiered_location& at, expected<std::unique_ptr<backend>> back) {
   if (!back)
     return back;
   auto options = at.options;
-  auto front = make_front(at.front, at.front_uri);
+  auto front = make_front(at.front, at.front_uri, back->get());
   if (!front && front.error() == errc::locked
       && (*back)->caps().domain != write_domain::process) {
     // A store with such a domain can be opened several times: whoever opened it
@@ -88,28 +88,36 @@ with_front(const tiered_location& at, expected<std::unique_ptr<backend>> back) {
                                           options);
 }
 
-/// Clears the front unless there is no back, or it cannot be told.
-/// @returns whether there is a back
-expected<bool> exists_and_cleared(const tiered_location& at, bool if_exists) {
-  auto exists = at.back.exists(at.back_uri);
-  if (!exists || *exists != if_exists)
-    return exists;
-  if (auto ok = clear_front(at.front, at.front_uri); !ok)
-    return fail(ok.error().with_context(front_context));
-  return exists;
-}
-
 expected<std::unique_ptr<backend>> create_tiered(const tiered_location& at) {
-  // A front that cannot be had must not leave a store behind.
-  if (auto ok = exists_and_cleared(at, false); !ok)
-    return fail(ok.error());
-  return with_front(at, at.back.create(at.back_uri));
+  auto exists = at.back.exists(at.back_uri);
+  if (!exists)
+    return fail(exists.error());
+  if (*exists)
+    return with_front(at, at.back.create(at.back_uri));
+  // First, as a front that cannot be had must not leave a store behind.
+  auto front = make_front(at.front, at.front_uri);
+  if (!front)
+    return fail(front.error().with_context(front_context));
+  auto back = at.back.create(at.back_uri);
+  if (back)
+    return std::make_unique<tiered_backend>(std::move(*back), std::move(*front),
+                                            at.options);
+  // Two names of one place look like this: with the front, the store is gone.
+  front->reset();
+  exists = at.back.exists(at.back_uri);
+  if (back.error() == errc::already_exists && exists && !*exists)
+    return fail(errc::invalid_argument, "a store cannot be its own front");
+  return back;
 }
 
 expected<void> destroy_tiered(const tiered_location& at) {
+  auto exists = at.back.exists(at.back_uri);
+  if (!exists)
+    return fail(exists.error());
   // A front in use tells that the store is.
-  if (auto ok = exists_and_cleared(at, true); !ok)
-    return fail(ok.error());
+  if (*exists)
+    if (auto ok = clear_front(at.front, at.front_uri); !ok)
+      return fail(ok.error().with_context(front_context));
   return at.back.destroy(at.back_uri);
 }
 
