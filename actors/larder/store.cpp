@@ -147,9 +147,9 @@ expected<store_config> open_store(std::string_view str, open_mode mode,
   if (detail::has_front_mark(**opened).value_or(false))
     return fail(errc::invalid_argument,
                 (*opened)->name()
-                  + " is no store to use: a tiered store that was not closed "
-                    "has left it, and the next one destroys it; remove it, or "
-                    "name another place");
+                  + " is the front of a tiered store, in use or left by one "
+                    "that was not closed, and will be destroyed: name another "
+                    "place");
   store_config result;
   result.engine = std::move(*opened);
   result.chain = std::move(found->chain);
