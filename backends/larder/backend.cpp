@@ -10,6 +10,10 @@ expected<std::unique_ptr<staged_blob>> backend::stage(std::string_view,
   return fail(errc::unsupported, name() + " cannot write blobs in pieces");
 }
 
+expected<std::unique_ptr<backend_snapshot>> backend::open_snapshot() {
+  return fail(errc::unsupported, name() + " cannot keep a moment of the store");
+}
+
 std::vector<engine_figure> backend::figures() const {
   return {};
 }

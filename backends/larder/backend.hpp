@@ -57,6 +57,8 @@ struct capabilities {
   bool nonblocking = false;
   /// `stage` works: blobs larger than memory can be written.
   bool staging = false;
+  /// `open_snapshot` works: the whole store can be read as of one moment.
+  bool snapshots = false;
   /// The engine shares its files with other software and stores values in that
   /// one's form. Blobs come to it not encrypted, with plain binaries
   /// (`header::flag_plain`) and with append logs in one blob each, and it gives
@@ -138,6 +140,25 @@ struct list_page {
   std::vector<list_entry> entries;
   /// Opaque printable text without spaces.
   std::string next;
+};
+
+/// The store as it was at one moment, with every group whole or not at all. It
+/// sees nothing of later commits and does not keep anybody from committing, but
+/// it costs room: what is replaced or erased meanwhile cannot be reused. So let
+/// it go soon, and before the backend. One thread at a time, any thread.
+///
+/// Where holding on to it would cost writers more than room, an engine may give
+/// it up: then all that it is asked answers `conflict`, never another moment.
+class backend_snapshot {
+public:
+  virtual ~backend_snapshot() = default;
+
+  /// Does what `backend::read` promises.
+  virtual std::vector<read_outcome> read(std::span<const read_request> requests)
+    = 0;
+
+  /// Does what `backend::list` promises; all pages are of the one moment.
+  virtual expected<list_page> list(const list_request& request) = 0;
 };
 
 // -- writing ------------------------------------------------------------------
@@ -273,6 +294,10 @@ public:
   /// @returns `unsupported` unless `caps().staging`
   virtual expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                        uint64_t prefix_size);
+
+  /// Takes a snapshot. It has all that was acknowledged before the call.
+  /// @returns `unsupported` unless `caps().snapshots`
+  virtual expected<std::unique_ptr<backend_snapshot>> open_snapshot();
 
   /// The engine's own figures; none by default. Any thread may ask at any time,
   /// also while others commit: it must cost little.

@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 
 using clock_type = std::chrono::steady_clock;
 
-constexpr std::array call_names{"commit", "read",   "list",
-                                "stage",  "append", "set-prefix"};
+constexpr std::array call_names{"commit", "read",       "list",         "stage",
+                                "append", "set-prefix", "open-snapshot"};
 
 constexpr size_t num_calls = call_names.size();
 
@@ -113,12 +113,43 @@ void describe(const std::string& name, const call_measures& x,
 
 } // namespace
 
-// -- staged blobs -------------------------------------------------------------
+// -- staged blobs and snapshots -----------------------------------------------
 
 class metered_backend::meters {
 public:
   meter& operator[](backend_call call) {
     return meters_[static_cast<size_t>(call)];
+  }
+
+  /// Reads from a backend or a snapshot.
+  template <class Source>
+  std::vector<read_outcome> read(Source& source,
+                                 std::span<const read_request> requests) {
+    auto [result, elapsed] = timed([&] { return source.read(requests); });
+    auto& meter = (*this)[backend_call::read];
+    uint64_t bytes = 0;
+    for (auto& x : result) {
+      meter.add_outcome(x);
+      if (x && *x)
+        bytes += (*x)->data.size();
+    }
+    meter.add_call(elapsed, requests.size(), bytes);
+    return std::move(result);
+  }
+
+  template <class Source>
+  expected<list_page> list(Source& source, const list_request& request) {
+    auto [result, elapsed] = timed([&] { return source.list(request); });
+    auto& meter = (*this)[backend_call::list];
+    meter.add_outcome(result);
+    uint64_t bytes = 0;
+    for (auto& x : result ? result->entries : std::vector<list_entry>{}) {
+      meter.add_outcome(x.blob);
+      if (x.blob)
+        bytes += x.blob->data.size();
+    }
+    meter.add_call(elapsed, result ? result->entries.size() : 0, bytes);
+    return std::move(result);
   }
 
 private:
@@ -167,6 +198,28 @@ private:
   std::shared_ptr<staged_blob> inner_;
 };
 
+class metered_backend::metered_snapshot : public backend_snapshot {
+public:
+  metered_snapshot(std::shared_ptr<meters> to,
+                   std::unique_ptr<backend_snapshot> inner)
+    : to_(std::move(to)), inner_(std::move(inner)) {
+    // nop
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    return to_->read(*inner_, requests);
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    return to_->list(*inner_, request);
+  }
+
+private:
+  std::shared_ptr<meters> to_;
+  std::unique_ptr<backend_snapshot> inner_;
+};
+
 // -- metered_backend ----------------------------------------------------------
 
 metered_backend::metered_backend(std::shared_ptr<backend> inner)
@@ -203,30 +256,11 @@ std::vector<commit_outcome> metered_backend::commit(std::span<mutation> batch) {
 
 std::vector<read_outcome>
 metered_backend::read(std::span<const read_request> requests) {
-  auto [result, elapsed] = timed([&] { return inner().read(requests); });
-  auto& meter = (*meters_)[backend_call::read];
-  uint64_t bytes = 0;
-  for (auto& x : result) {
-    meter.add_outcome(x);
-    if (x && *x)
-      bytes += (*x)->data.size();
-  }
-  meter.add_call(elapsed, requests.size(), bytes);
-  return std::move(result);
+  return meters_->read(inner(), requests);
 }
 
 expected<list_page> metered_backend::list(const list_request& request) {
-  auto [result, elapsed] = timed([&] { return inner().list(request); });
-  auto& meter = (*meters_)[backend_call::list];
-  meter.add_outcome(result);
-  uint64_t bytes = 0;
-  for (auto& x : result ? result->entries : std::vector<list_entry>{}) {
-    meter.add_outcome(x.blob);
-    if (x.blob)
-      bytes += x.blob->data.size();
-  }
-  meter.add_call(elapsed, result ? result->entries.size() : 0, bytes);
-  return std::move(result);
+  return meters_->list(inner(), request);
 }
 
 expected<std::unique_ptr<staged_blob>>
@@ -239,6 +273,16 @@ metered_backend::stage(std::string_view key, uint64_t prefix_size) {
   if (!result)
     return std::move(result);
   return std::make_unique<metered_staged_blob>(meters_, std::move(*result));
+}
+
+expected<std::unique_ptr<backend_snapshot>> metered_backend::open_snapshot() {
+  auto [result, elapsed] = timed([&] { return inner().open_snapshot(); });
+  auto& meter = (*meters_)[backend_call::open_snapshot];
+  meter.add_call(elapsed, 0, 0);
+  meter.add_outcome(result);
+  if (!result)
+    return std::move(result);
+  return std::make_unique<metered_snapshot>(meters_, std::move(*result));
 }
 
 std::vector<engine_figure> metered_backend::figures() const {

@@ -23,7 +23,8 @@ struct call_measures {
   static constexpr size_t num_buckets = 12;
 
   uint64_t calls = 0;
-  /// Mutations, requests or listed keys; 1 for each call that stages.
+  /// Mutations, requests or listed keys; 1 for each call that stages, 0 for
+  /// each that takes a snapshot.
   uint64_t keys = 0;
   /// Of blobs that were committed, read, listed (in part) or appended; staged
   /// ones count when they are appended.
@@ -66,6 +67,7 @@ public:
   expected<list_page> list(const list_request& request) override;
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override;
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override;
 
   /// The figures of the backend inside and those measured, without zeros:
   /// `CALL-calls-total`, `CALL-keys-total`, `CALL-bytes-total`,
@@ -74,9 +76,10 @@ public:
   std::vector<engine_figure> figures() const override;
 
 private:
-  /// Shared with the staged blobs.
+  /// Shared with the staged blobs and the snapshots.
   class meters;
   class metered_staged_blob;
+  class metered_snapshot;
 
   std::shared_ptr<meters> meters_;
 };

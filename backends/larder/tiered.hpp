@@ -46,8 +46,8 @@ struct tier_counts {
 
 /// Serves from the front what is there, and everything else from the back,
 /// which is the truth: commits, staging and listings are the back's, with its
-/// outcomes. A failure of the front is never an answer. Only whole blobs get
-/// into the front; parts of them are then served as well.
+/// outcomes; so are snapshots. A failure of the front is never an answer. Only
+/// whole blobs get into the front; parts of them are then served as well.
 ///
 /// Where other processes can write to the back (its domain is not `process`),
 /// the front is only asked for what the back says, in the same call as

@@ -48,6 +48,10 @@ backend_wrapper::stage(std::string_view key, uint64_t prefix_size) {
   return inner_->stage(key, prefix_size);
 }
 
+expected<std::unique_ptr<backend_snapshot>> backend_wrapper::open_snapshot() {
+  return inner_->open_snapshot();
+}
+
 std::vector<engine_figure> backend_wrapper::figures() const {
   return inner_->figures();
 }
@@ -209,22 +213,71 @@ fault_injecting_backend::commit(std::span<mutation> batch) {
   return merge(std::move(injected), inner().commit(passing));
 }
 
-std::vector<read_outcome>
-fault_injecting_backend::read(std::span<const read_request> requests) {
+namespace {
+
+/// Reads from a backend or a snapshot what is not to fail.
+template <class Decide, class Source>
+std::vector<read_outcome> read_or_fail(Decide& decide, Source& source,
+                                       std::span<const read_request> requests) {
   faults injected;
   std::vector<read_request> passing;
   for (auto& x : requests) {
-    injected.push_back((*decision_)(backend_call::read, x.key));
+    injected.push_back(decide(backend_call::read, x.key));
     if (!injected.back())
       passing.push_back(x);
   }
-  return merge(std::move(injected), inner().read(passing));
+  return merge(std::move(injected), source.read(passing));
+}
+
+template <class Decide, class Source>
+expected<list_page> list_or_fail(Decide& decide, Source& source,
+                                 const list_request& request) {
+  if (auto err = decide(backend_call::list, request.prefix))
+    return fail(std::move(*err));
+  return source.list(request);
+}
+
+} // namespace
+
+class fault_injecting_backend::faulty_snapshot : public backend_snapshot {
+public:
+  faulty_snapshot(std::shared_ptr<decision> decide,
+                  std::unique_ptr<backend_snapshot> inner)
+    : decide_(std::move(decide)), inner_(std::move(inner)) {
+    // nop
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    return read_or_fail(*decide_, *inner_, requests);
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    return list_or_fail(*decide_, *inner_, request);
+  }
+
+private:
+  std::shared_ptr<decision> decide_;
+  std::unique_ptr<backend_snapshot> inner_;
+};
+
+std::vector<read_outcome>
+fault_injecting_backend::read(std::span<const read_request> requests) {
+  return read_or_fail(*decision_, inner(), requests);
 }
 
 expected<list_page> fault_injecting_backend::list(const list_request& request) {
-  if (auto err = (*decision_)(backend_call::list, request.prefix))
+  return list_or_fail(*decision_, inner(), request);
+}
+
+expected<std::unique_ptr<backend_snapshot>>
+fault_injecting_backend::open_snapshot() {
+  if (auto err = (*decision_)(backend_call::open_snapshot, {}))
     return fail(std::move(*err));
-  return inner().list(request);
+  auto result = inner().open_snapshot();
+  if (!result)
+    return result;
+  return std::make_unique<faulty_snapshot>(decision_, std::move(*result));
 }
 
 expected<std::unique_ptr<staged_blob>>
@@ -285,6 +338,12 @@ expected<std::unique_ptr<staged_blob>>
 recording_backend::stage(std::string_view key, uint64_t prefix_size) {
   auto result = inner().stage(key, prefix_size);
   record({backend_call::stage, {std::string{key}}, {result.has_value()}});
+  return result;
+}
+
+expected<std::unique_ptr<backend_snapshot>> recording_backend::open_snapshot() {
+  auto result = inner().open_snapshot();
+  record({backend_call::open_snapshot, {}, {}});
   return result;
 }
 

@@ -32,6 +32,7 @@ public:
   expected<list_page> list(const list_request& request) override;
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override;
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override;
   std::vector<engine_figure> figures() const override;
 
   backend& inner() const noexcept {
@@ -55,8 +56,8 @@ public:
                                                uint64_t prefix_size) override;
 };
 
-/// The calls that a wrapper can tell apart; the last two are those of staged
-/// blobs.
+/// The calls that a wrapper can tell apart: those of staged blobs are `append`
+/// and `set_prefix`, those of snapshots count as `read` and `list`.
 enum class backend_call : uint8_t {
   commit,
   read,
@@ -64,6 +65,7 @@ enum class backend_call : uint8_t {
   stage,
   append,
   set_prefix,
+  open_snapshot,
 };
 
 /// Makes calls fail on purpose, without passing them on. Thread-safe.
@@ -72,7 +74,8 @@ public:
   explicit fault_injecting_backend(std::shared_ptr<backend> inner);
 
   /// Decides for each mutation or request whether it fails: the function gets
-  /// the call and the key (`list`: the prefix) and returns the error, or
+  /// the call and the key (`list`: the prefix,
+  /// `open_snapshot`: none) and returns the error, or
   /// nothing to let it pass. It is called by one thread at a time and must not
   /// call the backend.
   using decide_fn = std::function<std::optional<error>(backend_call call,
@@ -89,17 +92,19 @@ public:
   expected<list_page> list(const list_request& request) override;
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override;
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override;
 
 private:
-  /// Shared with the staged blobs.
+  /// Shared with the staged blobs and the snapshots.
   class decision;
   class faulty_staged_blob;
+  class faulty_snapshot;
 
   std::shared_ptr<decision> decision_;
 };
 
 /// One call as it was seen by a recording backend. Each key (of a listing: the
-/// prefix) has its entry in `succeeded`.
+/// prefix, of `open_snapshot` nothing) has its entry in `succeeded`.
 struct recorded_call {
   backend_call call;
   std::vector<std::string> keys;
@@ -108,8 +113,8 @@ struct recorded_call {
   friend bool operator==(const recorded_call&, const recorded_call&) = default;
 };
 
-/// Keeps a record of all calls but those of staged blobs, in the order in which
-/// they returned. Thread-safe.
+/// Keeps a record of all calls but those of staged blobs and snapshots, in the
+/// order in which they returned. Thread-safe.
 class recording_backend : public backend_wrapper {
 public:
   using backend_wrapper::backend_wrapper;
@@ -123,6 +128,7 @@ public:
   expected<list_page> list(const list_request& request) override;
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override;
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override;
 
 private:
   void record(recorded_call x);

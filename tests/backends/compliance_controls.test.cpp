@@ -11,6 +11,7 @@
 #include "backends/broken/lists.hpp"
 #include "backends/broken/media.hpp"
 #include "backends/broken/reads.hpp"
+#include "backends/broken/snapshots.hpp"
 #include "backends/broken/stages.hpp"
 #include "temp_dir.hpp"
 #include "trials/liars.hpp"
@@ -181,6 +182,28 @@ std::vector<control> staging_controls() {
            {"misused-staged-blobs-are-refused"});
   rows.add("stages without declaring it", wrapped<declares<no_staging>>(),
            {"staging-is-declared-or-refused"});
+  return rows.take();
+}
+
+std::vector<control> snapshot_controls() {
+  constexpr auto moment = "snapshots-see-one-moment";
+  constexpr auto groups = "snapshots-see-groups-whole";
+  table rows;
+  rows.add("snapshots of the present", wrapped<snapshots_of_the_present>(),
+           {"snapshots-are-declared-or-refused", moment,
+            "snapshots-see-no-staged-blobs"});
+  rows.add("lists a moment, reads the present", wrapped<torn_snapshots>(),
+           {moment});
+  rows.add("takes the moment late", wrapped<late_snapshots>(),
+           {"snapshots-are-declared-or-refused"});
+  rows.add("the same snapshot again", wrapped<same_snapshot_again>(),
+           {moment, groups});
+  rows.add("snapshots without chunks", wrapped<snapshots_without_chunks>(),
+           {moment, "snapshots-see-no-staged-blobs"});
+  rows.add("snapshots key by key", wrapped<snapshots_key_by_key>(), {groups});
+  rows.add("takes snapshots without declaring it",
+           wrapped<declares<no_snapshots>>(),
+           {"snapshots-are-declared-or-refused"});
   return rows.take();
 }
 
@@ -360,9 +383,10 @@ std::vector<compliance_result> run_on_files(const std::string& scheme,
 
 std::vector<control> all_controls() {
   std::vector<control> result;
-  for (auto& xs : {writing_controls(), content_controls(), reading_controls(),
-                   staging_controls(), lifecycle_controls(),
-                   controls_with_limits(), controls_on_full_media()})
+  for (auto& xs :
+       {writing_controls(), content_controls(), reading_controls(),
+        staging_controls(), snapshot_controls(), lifecycle_controls(),
+        controls_with_limits(), controls_on_full_media()})
     result.insert(result.end(), xs.begin(), xs.end());
   for (auto& x : liars())
     result.push_back({x.scheme, {}, {x.check}});
@@ -385,6 +409,10 @@ TEST_CASE("the suite catches backends that read and list wrongly") {
 
 TEST_CASE("the suite catches backends that stage wrongly") {
   catch_all(staging_controls(), memory_engine(), options_for);
+}
+
+TEST_CASE("the suite catches backends whose snapshots are none") {
+  catch_all(snapshot_controls(), memory_engine(), options_for);
 }
 
 TEST_CASE("the suite catches backends with a careless life cycle") {

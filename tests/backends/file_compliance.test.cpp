@@ -55,6 +55,9 @@ void check_complies(const std::string& sync, const std::string& shared) {
                                  "oversized-staged-blobs-are-refused",
                                  "full-media-are-told",
                                  "full-media-recover",
+                                 "snapshots-see-one-moment",
+                                 "snapshots-see-no-staged-blobs",
+                                 "snapshots-see-groups-whole",
                                  "concurrent-commits-are-all-kept"};
   if (sync == "off")
     may_skip.insert("killed-writers-lose-nothing");

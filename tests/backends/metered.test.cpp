@@ -104,6 +104,21 @@ TEST_CASE("a metered backend counts what is staged where it is appended") {
         == counted(2, 3, one->size(), {errc::precondition_failed}));
 }
 
+TEST_CASE("a metered backend counts what is read in snapshots") {
+  metered_backend store{memory()};
+  auto one = blob(1, "one");
+  REQUIRE(commit_one(store, put("a", one)));
+  auto snapshot = store.open_snapshot();
+  REQUIRE(snapshot);
+  CHECK(counts(store, backend_call::open_snapshot) == counted(1, 0, 0));
+  read_request request{"a", blob_part::all, 0, 0, {}};
+  REQUIRE((*snapshot)->read({&request, 1})[0]);
+  REQUIRE((*snapshot)->list({{}, {}, 10, blob_part::none}));
+  CHECK(counts(store, backend_call::read) == counted(1, 1, one->size()));
+  CHECK(counts(store, backend_call::list) == counted(1, 1, 0));
+  CHECK(figure(store, "open-snapshot-calls-total") == 1);
+}
+
 TEST_CASE("the figures of a metered backend are those inside and the measured "
           "ones that are not zero") {
   metered_backend store{memory()};

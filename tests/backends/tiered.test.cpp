@@ -161,6 +161,17 @@ TEST_CASE("listing, staging, identity and capabilities are the back's") {
   CHECK(t.served() == served{1, 1});
 }
 
+TEST_CASE("snapshots of a tiered store are the back's") {
+  hooked_tiers t;
+  t.put("a", 1);
+  auto snapshot = t.store->open_snapshot();
+  REQUIRE(snapshot);
+  t.put("a", 2);
+  read_request request{"a", blob_part::all, 0, 0, rev(1)};
+  CHECK((*snapshot)->read({&request, 1})[0]);
+  CHECK(t.get("a") == 2);
+}
+
 TEST_CASE("the figures of a tiered store are those of both ends and its own") {
   hooked_tiers t;
   t.put("a", 1);

@@ -161,6 +161,26 @@ TEST_CASE("faults can be injected into reads, listings and staging") {
   }
 }
 
+TEST_CASE("faults can be injected into snapshots") {
+  fault_injecting_backend store{memory()};
+  put_all(store, {"a", "b"});
+  auto snapshot = store.open_snapshot();
+  REQUIRE(snapshot);
+  put_all(store, {"c"});
+  read_request requests[]
+    = {{"a", blob_part::none, 0, 0, {}}, {"b", blob_part::none, 0, 0, {}}};
+  store.inject(fail_on(backend_call::read, "a"));
+  auto outcomes = (*snapshot)->read(requests);
+  CHECK(outcomes[0].error() == errc::io_error);
+  CHECK(outcomes[1]);
+  store.inject(fail_on(backend_call::list, ""));
+  CHECK((*snapshot)->list({}).error() == errc::io_error);
+  store.inject(fail_on(backend_call::open_snapshot, ""));
+  CHECK(store.open_snapshot().error() == errc::io_error);
+  store.inject({});
+  CHECK((*snapshot)->list({})->entries.size() == 2);
+}
+
 TEST_CASE("a recording backend keeps what was called and how it ended") {
   recording_backend store{memory()};
   CHECK(store.take_calls().empty());

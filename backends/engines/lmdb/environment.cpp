@@ -130,6 +130,7 @@ expected<void> lmdb_environment::open_env() {
 void lmdb_environment::reopen_env() {
   gate_.close();
   gate_.drop_idle();
+  end_moments();
   if (env_ != nullptr)
     mdb_env_close(env_);
   env_ = nullptr;
@@ -223,8 +224,9 @@ expected<void> lmdb_environment::try_write(const lmdb_write_options& options,
       if (rc != MDB_MAP_FULL)
         return fail(failure("write", rc));
     }
-    // Pages that a dead reader seemed to need may be room enough.
-    if (free_dead_readers())
+    // Pages that only a dead reader or a snapshot needs may be room enough;
+    // growing would end snapshots, too.
+    if (free_dead_readers() || end_moments())
       continue;
     auto ok = grow(options);
     if (!ok && ok.error() == errc::limit_exceeded && free_last_pages(options))
@@ -312,6 +314,7 @@ error lmdb_environment::commit_failure(int rc) {
 
 int lmdb_environment::set_map_size(size_t size) {
   gate_.close();
+  end_moments();
   auto rc = mdb_env_set_mapsize(env_, size);
   gate_.reopen();
   // The old map is gone: without a new one nothing works.

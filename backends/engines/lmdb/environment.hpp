@@ -19,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace larder::detail {
 
@@ -44,8 +45,41 @@ public:
   }
 
 private:
+  friend class lmdb_environment;
+
   lmdb_environment* env_;
   MDB_txn* txn_;
+};
+
+/// A read transaction that lasts, outside of the gate: the environment ends it
+/// when it is in the way. Destroyed before the environment.
+class lmdb_moment {
+public:
+  explicit lmdb_moment(lmdb_environment& env) : env_(env) {
+    // nop
+  }
+
+  ~lmdb_moment();
+
+  lmdb_moment(const lmdb_moment&) = delete;
+  lmdb_moment& operator=(const lmdb_moment&) = delete;
+
+  /// Calls `f` with the transaction, with null if it has been ended.
+  template <class F>
+  auto use(F f) {
+    std::lock_guard guard{mutex_};
+    return f(txn_);
+  }
+
+private:
+  friend class lmdb_environment;
+
+  /// @returns false if it was ended before
+  bool end();
+
+  lmdb_environment& env_;
+  std::mutex mutex_;
+  MDB_txn* txn_ = nullptr;
 };
 
 /// How to write.
@@ -112,6 +146,11 @@ public:
 
   expected<lmdb_reader> begin_read();
 
+  /// Begins a transaction that lasts until its owner ends it, or until the map
+  /// is replaced or a write finds no room without what it holds on to.
+  expected<std::unique_ptr<lmdb_moment>>
+  begin_moment(const lmdb_write_options& options);
+
   /// Calls `f` in a write transaction and commits that if `f` returns 0. `f`
   /// is called again, in another transaction, when the map had to grow.
   /// @returns the error that `f` returned, or that of the commit. Nothing has
@@ -133,6 +172,7 @@ public:
 
 private:
   friend class lmdb_reader;
+  friend class lmdb_moment;
 
   lmdb_environment(std::string path, lmdb_lock lock, bool alone);
 
@@ -142,6 +182,8 @@ private:
   expected<void> check_identity();
 
   void end_read(MDB_txn* txn);
+  void widen(const lmdb_write_options& options);
+  bool end_moments();
   expected<void> check_writable() const;
   expected<void> prepare();
   expected<void> try_write(const lmdb_write_options& options,
@@ -164,6 +206,8 @@ private:
   uuid id_;
   MDB_env* env_ = nullptr;
   lmdb_gate gate_;
+  std::mutex moments_mutex_; ///< taken before those of the moments
+  std::vector<lmdb_moment*> moments_;
   /// Held while writing and while the map or the environment is replaced.
   std::mutex writing_;
   std::optional<std::string> refusal_;

@@ -3,6 +3,7 @@
 
 #include "commit.hpp"
 #include "read.hpp"
+#include "snapshot.hpp"
 #include "stage.hpp"
 #include "store.hpp"
 
@@ -36,6 +37,7 @@ public:
     result.durable = config_.options.sync;
     result.concurrent_commits = true;
     result.staging = true;
+    result.snapshots = true;
     result.domain = write_domain::machine;
     result.max_key_size = lmdb_max_key_size;
     result.max_blob_size = lmdb_max_blob_size;
@@ -87,6 +89,11 @@ public:
       return std::make_unique<lmdb_staged_blob>(env_, config_.options, key,
                                                 prefix_size);
     });
+  }
+
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override {
+    return without_exceptions(
+      [&] { return make_lmdb_snapshot(env_, config_.options); });
   }
 
   std::vector<engine_figure> figures() const override {

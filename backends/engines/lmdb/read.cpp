@@ -138,6 +138,14 @@ private:
 
 expected<list_page> lmdb_list(lmdb_environment& env,
                               const list_request& request) {
+  auto reader = env.begin_read();
+  if (!reader)
+    return fail(reader.error());
+  return lmdb_list(env, reader->txn(), request);
+}
+
+expected<list_page> lmdb_list(const lmdb_environment& env, MDB_txn* txn,
+                              const list_request& request) {
   if (auto ok = check_list_request(request); !ok)
     return fail(ok.error());
   auto bound = request.prefix;
@@ -147,12 +155,9 @@ expected<list_page> lmdb_list(lmdb_environment& env,
       return fail(after.error());
     bound = std::move(*after);
   }
-  auto reader = env.begin_read();
-  if (!reader)
-    return fail(reader.error());
-  page_builder page{env, reader->txn(), request};
+  page_builder page{env, txn, request};
   lmdb_walk walk;
-  auto rc = walk.start(reader->txn(), bound, !request.after.empty());
+  auto rc = walk.start(txn, bound, !request.after.empty());
   for (; rc == 0 && walk.key().starts_with(request.prefix); rc = walk.next()) {
     if (page.size() == request.limit) {
       auto result = page.finish();

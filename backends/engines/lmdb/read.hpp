@@ -35,5 +35,7 @@ read_outcome lmdb_read(const lmdb_environment& env, MDB_txn* txn,
 /// Reads a page.
 expected<list_page> lmdb_list(lmdb_environment& env,
                               const list_request& request);
+expected<list_page> lmdb_list(const lmdb_environment& env, MDB_txn* txn,
+                              const list_request& request);
 
 } // namespace larder::detail

@@ -12,6 +12,7 @@
 #include "larder/detail/exceptions.hpp"
 #include "larder/detail/file/names.hpp"
 
+#include <rocksdb/snapshot.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -23,6 +24,33 @@ namespace {
 /// Header and metadata are kept in memory while a blob is staged, and in one
 /// record of the database for ever.
 constexpr uint64_t max_prefix_size = uint64_t{1} << 30;
+
+/// Compactions keep what it sees, with the chunks of blobs that were replaced.
+class rocks_snapshot : public backend_snapshot {
+public:
+  explicit rocks_snapshot(std::shared_ptr<rocks_database> db)
+    : db_(std::move(db)), moment_(&db_->db()) {
+    // nop
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    try {
+      return read_blobs(*db_, *moment_.snapshot(), requests);
+    } catch (...) {
+      return {requests.size(), fail(error_of_exception())};
+    }
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    return without_exceptions(
+      [&] { return list_blobs(*db_, moment_.snapshot(), request); });
+  }
+
+private:
+  std::shared_ptr<rocks_database> db_;
+  rocksdb::ManagedSnapshot moment_;
+};
 
 class rocks_backend : public backend {
 public:
@@ -39,6 +67,7 @@ public:
     result.durable = db_->config().sync;
     result.concurrent_commits = true;
     result.staging = true;
+    result.snapshots = true;
     result.max_key_size = max_key_size;
     result.max_blob_size = db_->config().max_blob_size;
     return result;
@@ -70,7 +99,8 @@ public:
   }
 
   expected<list_page> list(const list_request& request) override {
-    return without_exceptions([&] { return list_blobs(*db_, request); });
+    return without_exceptions(
+      [&] { return list_blobs(*db_, nullptr, request); });
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
@@ -85,6 +115,12 @@ public:
     return without_exceptions([&]() -> result_type {
       return std::make_unique<rocks_staged_blob>(db_, key, prefix_size);
     });
+  }
+
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override {
+    using result_type = expected<std::unique_ptr<backend_snapshot>>;
+    return without_exceptions(
+      [&]() -> result_type { return std::make_unique<rocks_snapshot>(db_); });
   }
 
   std::vector<engine_figure> figures() const override {

@@ -39,8 +39,9 @@ std::string end_of(std::string prefix) {
 /// Collects the parts of a page.
 class page_builder {
 public:
-  page_builder(const rocks_database& db, const list_request& request)
-    : db_(db) {
+  page_builder(const rocks_database& db, const rocksdb::Snapshot* snapshot,
+               const list_request& request)
+    : db_(db), snapshot_(snapshot) {
     wanted_.part = request.part;
     page_.entries.reserve(std::min(request.limit, most_reserved));
   }
@@ -81,11 +82,13 @@ public:
   }
 
 private:
-  /// Metadata of which nobody told the size when it was written. The blob may
-  /// be another one by now, or gone.
+  /// Metadata of which nobody told the size when it was written. Without a
+  /// snapshot the blob may be another one by now, or gone.
   void add_from_chunks(std::string key) {
     wanted_.key = key;
-    auto found = std::move(read_blobs(db_, {&wanted_, 1})[0]);
+    auto found = std::move(snapshot_
+                             ? read_blobs(db_, *snapshot_, {&wanted_, 1})[0]
+                             : read_blobs(db_, {&wanted_, 1})[0]);
     if (!found)
       page_.entries.push_back({std::move(key), fail(found.error())});
     else if (*found)
@@ -93,6 +96,7 @@ private:
   }
 
   const rocks_database& db_;
+  const rocksdb::Snapshot* snapshot_;
   read_request wanted_; ///< of a blob whose key is filled in
   list_page page_;
   page_memory memory_;
@@ -102,6 +106,7 @@ private:
 } // namespace
 
 expected<list_page> list_blobs(const rocks_database& db,
+                               const rocksdb::Snapshot* snapshot,
                                const list_request& request) {
   if (auto ok = check_list_request(request); !ok)
     return fail(ok.error());
@@ -119,11 +124,12 @@ expected<list_page> list_blobs(const rocks_database& db,
   // Heads are erased one by one. Looking for erased ranges as well, an iterator
   // of RocksDB 7 takes a table that it cannot read for the end, without error.
   options.ignore_range_deletions = true;
+  options.snapshot = snapshot;
   if (!end.empty())
     options.iterate_upper_bound = &bound;
   std::unique_ptr<rocksdb::Iterator> i{
     db.db().NewIterator(options, db.heads())};
-  page_builder page{db, request};
+  page_builder page{db, snapshot, request};
   for (i->Seek(start); i->Valid() && page.size() < request.limit; i->Next())
     page.add(i->key().ToString(), to_view(i->value()));
   if (!i->status().ok())

@@ -192,7 +192,13 @@ std::vector<read_outcome> read_blobs(const rocks_database& db,
   // A blob was replaced in the middle. A snapshot costs a lock that all share,
   // but with it this cannot happen.
   rocksdb::ManagedSnapshot snapshot{&db.db()};
-  auto result = try_read(db, snapshot.snapshot(), requests);
+  return read_blobs(db, *snapshot.snapshot(), requests);
+}
+
+std::vector<read_outcome> read_blobs(const rocks_database& db,
+                                     const rocksdb::Snapshot& snapshot,
+                                     std::span<const read_request> requests) {
+  auto result = try_read(db, &snapshot, requests);
   if (!result) // not with a snapshot
     return {requests.size(), fail(errc::internal, "a snapshot has changed")};
   return std::move(*result);

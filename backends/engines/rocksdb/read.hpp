@@ -17,8 +17,15 @@ namespace larder::detail {
 std::vector<read_outcome> read_blobs(const rocks_database& db,
                                      std::span<const read_request> requests);
 
+/// The same as of a snapshot.
+std::vector<read_outcome> read_blobs(const rocks_database& db,
+                                     const rocksdb::Snapshot& snapshot,
+                                     std::span<const read_request> requests);
+
 /// Does what `backend::list` promises; a page is of one moment.
+/// @param snapshot may be null: the present
 expected<list_page> list_blobs(const rocks_database& db,
+                               const rocksdb::Snapshot* snapshot,
                                const list_request& request);
 
 /// Where bytes of a blob are.

@@ -6,6 +6,7 @@
 #include "commit.hpp"
 #include "read.hpp"
 #include "schema.hpp"
+#include "snapshot.hpp"
 #include "store.hpp"
 
 #include "larder/detail/builtin_engines.hpp"
@@ -40,6 +41,7 @@ public:
     result.durable = store_->cfg.sync;
     result.concurrent_commits = true;
     result.staging = true;
+    result.snapshots = true;
     result.domain = write_domain::machine;
     result.max_key_size = max_key_size;
     result.max_blob_size = max_blob_size;
@@ -97,6 +99,10 @@ public:
     return without_exceptions([&]() -> result_type {
       return std::make_unique<staged>(store_, key, prefix_size);
     });
+  }
+
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override {
+    return without_exceptions([&] { return make_snapshot(store_); });
   }
 
   std::vector<engine_figure> figures() const override {

@@ -19,7 +19,7 @@ expected<reader_pool::lease> reader_pool::acquire() {
   }
   // Counted already, so it must be given back whatever happens.
   try {
-    auto fresh = connection::open(config_, 0, immutable_);
+    auto fresh = open();
     if (fresh)
       return lease{*this, std::make_unique<connection>(std::move(*fresh))};
     give_back(nullptr);

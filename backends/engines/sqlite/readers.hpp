@@ -48,6 +48,11 @@ public:
   /// Waits for a connection.
   expected<lease> acquire();
 
+  /// Opens a connection that is not one of the pool.
+  expected<connection> open() const {
+    return connection::open(config_, 0, immutable_);
+  }
+
   /// Closes all. Nobody may read any more.
   void close(bool keep_log) noexcept;
 

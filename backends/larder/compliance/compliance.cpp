@@ -25,6 +25,7 @@ std::vector<detail::compliance_check> all_checks() {
          detail::failure_checks(),
          detail::listing_checks(),
          detail::staging_checks(),
+         detail::snapshot_checks(),
          detail::concurrency_checks(),
          detail::process_checks(),
        })

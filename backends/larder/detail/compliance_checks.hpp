@@ -27,6 +27,7 @@ std::span<const compliance_check> group_checks();
 std::span<const compliance_check> key_checks();
 std::span<const compliance_check> listing_checks();
 std::span<const compliance_check> staging_checks();
+std::span<const compliance_check> snapshot_checks();
 std::span<const compliance_check> concurrency_checks();
 std::span<const compliance_check> process_checks();
 

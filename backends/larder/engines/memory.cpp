@@ -4,6 +4,7 @@
 #include "larder/detail/blob_part.hpp"
 #include "larder/detail/builtin_engines.hpp"
 #include "larder/detail/cursor.hpp"
+#include "larder/detail/exceptions.hpp"
 #include "larder/detail/memory_commit.hpp"
 
 #include <mutex>
@@ -67,11 +68,82 @@ private:
   std::vector<head> heads_;
 };
 
-// -- backend ------------------------------------------------------------------
+// -- reading ------------------------------------------------------------------
 
 blob_view view(const blob_ptr& blob, bytes_view part) {
   return {part, blob->size(), blob, true};
 }
+
+read_outcome read_one(const memory_store& store, const read_request& x) {
+  auto& blobs = store.shards[memory_store::shard_index(x.key)].blobs;
+  auto i = blobs.find(x.key);
+  if (i == blobs.end())
+    return std::nullopt;
+  auto& blob = i->second;
+  if (x.pinned && !has_revision(*blob, *x.pinned))
+    return fail(errc::conflict, "the blob was replaced by another revision");
+  return view(blob, slice(*blob, x.part, x.offset, x.length));
+}
+
+std::vector<read_outcome> read_all(memory_store& store,
+                                   std::span<const read_request> requests) {
+  shard_set shards;
+  for (auto& x : requests)
+    shards.add(memory_store::shard_index(x.key));
+  std::vector<read_outcome> result;
+  result.reserve(requests.size());
+  shard_guard guard{store, shards};
+  for (auto& x : requests)
+    result.push_back(read_one(store, x));
+  return result;
+}
+
+expected<list_page> list_page_of(memory_store& store,
+                                 const list_request& request) {
+  if (auto ok = check_list_request(request); !ok)
+    return fail(ok.error());
+  std::optional<std::string> after;
+  if (!request.after.empty()) {
+    auto last = decode_cursor(request);
+    if (!last)
+      return fail(last.error());
+    after = std::move(*last);
+  }
+  list_page result;
+  shard_guard guard{store, shard_set::all()};
+  merged_range range{store, request.prefix, after};
+  while (!range.empty() && result.entries.size() < request.limit) {
+    auto& [key, blob] = *range.next();
+    result.entries.push_back({key, view(blob, slice(*blob, request.part))});
+  }
+  if (!range.empty())
+    result.next = encode_cursor(result.entries.back().key);
+  return result;
+}
+
+/// A copy of the store that shares its blobs, which are never changed.
+class memory_snapshot : public backend_snapshot {
+public:
+  explicit memory_snapshot(memory_store& store) {
+    shard_guard guard{store, shard_set::all()};
+    for (size_t i = 0; i < memory_store::num_shards; ++i)
+      copy_.shards[i].blobs = store.shards[i].blobs;
+  }
+
+  std::vector<read_outcome>
+  read(std::span<const read_request> requests) override {
+    return read_all(copy_, requests);
+  }
+
+  expected<list_page> list(const list_request& request) override {
+    return list_page_of(copy_, request);
+  }
+
+private:
+  memory_store copy_;
+};
+
+// -- backend ------------------------------------------------------------------
 
 class memory_backend : public backend {
 public:
@@ -92,6 +164,7 @@ public:
     result.concurrent_commits = true;
     result.nonblocking = true;
     result.staging = true;
+    result.snapshots = true;
     return result;
   }
 
@@ -109,42 +182,23 @@ public:
 
   std::vector<read_outcome>
   read(std::span<const read_request> requests) override {
-    shard_set shards;
-    for (auto& x : requests)
-      shards.add(memory_store::shard_index(x.key));
-    std::vector<read_outcome> result;
-    result.reserve(requests.size());
-    shard_guard guard{*store_, shards};
-    for (auto& x : requests)
-      result.push_back(read_one(x));
-    return result;
+    return read_all(*store_, requests);
   }
 
   expected<list_page> list(const list_request& request) override {
-    if (auto ok = check_list_request(request); !ok)
-      return fail(ok.error());
-    std::optional<std::string> after;
-    if (!request.after.empty()) {
-      auto last = decode_cursor(request);
-      if (!last)
-        return fail(last.error());
-      after = std::move(*last);
-    }
-    list_page result;
-    shard_guard guard{*store_, shard_set::all()};
-    merged_range range{*store_, request.prefix, after};
-    while (!range.empty() && result.entries.size() < request.limit) {
-      auto& [key, blob] = *range.next();
-      result.entries.push_back({key, view(blob, slice(*blob, request.part))});
-    }
-    if (!range.empty())
-      result.next = encode_cursor(result.entries.back().key);
-    return result;
+    return list_page_of(*store_, request);
   }
 
   expected<std::unique_ptr<staged_blob>> stage(std::string_view key,
                                                uint64_t prefix_size) override {
     return stage_in_memory(store_, key, prefix_size);
+  }
+
+  expected<std::unique_ptr<backend_snapshot>> open_snapshot() override {
+    using result_type = expected<std::unique_ptr<backend_snapshot>>;
+    return without_exceptions([&]() -> result_type {
+      return std::make_unique<memory_snapshot>(*store_);
+    });
   }
 
   std::vector<engine_figure> figures() const override {
@@ -157,17 +211,6 @@ public:
   }
 
 private:
-  read_outcome read_one(const read_request& x) const {
-    auto& blobs = store_->shards[memory_store::shard_index(x.key)].blobs;
-    auto i = blobs.find(x.key);
-    if (i == blobs.end())
-      return std::nullopt;
-    auto& blob = i->second;
-    if (x.pinned && !has_revision(*blob, *x.pinned))
-      return fail(errc::conflict, "the blob was replaced by another revision");
-    return view(blob, slice(*blob, x.part, x.offset, x.length));
-  }
-
   std::shared_ptr<memory_store> store_;
   std::string name_;
 };

@@ -82,6 +82,12 @@ struct no_groups {
   }
 };
 
+struct no_snapshots {
+  void operator()(capabilities& x) const {
+    x.snapshots = false;
+  }
+};
+
 struct no_staging {
   void operator()(capabilities& x) const {
     x.staging = false;
