@@ -91,6 +91,7 @@ outcome write_archive(const invocation& args, blocking_client& client,
   progress_bar progress{std::nullopt};
   backup_options options;
   options.since = since;
+  options.one_moment = !args.has("--per-key");
   options.on_missing = report_key;
   options.progress = [&progress](const archive_counts& x) {
     progress.update(x.bytes, x.records + x.unchanged);
@@ -108,7 +109,8 @@ outcome write_archive(const invocation& args, blocking_client& client,
                                   {kw("keys"), counts.records},
                                   {kw("unchanged"), counts.unchanged},
                                   {kw("bytes"), counts.bytes},
-                                  {kw("missing"), counts.missing}}));
+                                  {kw("missing"), counts.missing},
+                                  {kw("one-moment"), made->one_moment}}));
   return finish_with(counts.missing, "the backup lacks");
 }
 
@@ -320,6 +322,7 @@ std::vector<command> backup_commands() {
      {{"--since", "ARCHIVE",
        "Only what has changed since that archive, which is then needed to "
        "restore this one"},
+      per_key_option(),
       keys,
       passphrase_option(),
       merge},

@@ -110,6 +110,12 @@ failure restore_failure(const error& err) {
   return to_failure(err);
 }
 
+command_option per_key_option() {
+  return {"--per-key", "",
+          "Save each key as of a moment of its own, also where the engine can "
+          "keep one moment of all: for a store that is short of room"};
+}
+
 // -- copying ------------------------------------------------------------------
 
 outcome copy_stores(const invocation& from, const invocation& to) {
@@ -123,6 +129,7 @@ outcome copy_stores(const invocation& from, const invocation& to) {
       options.merge = from.has("--merge");
       options.require_encryption = from.has("--require-encryption");
       options.verify = !from.has("--no-verify");
+      options.one_moment = !from.has("--per-key");
       options.on_failure = report_key;
       progress_bar progress{std::nullopt};
       options.progress = [&progress](const restore_counts& x) {
@@ -151,6 +158,7 @@ std::vector<command> copying_commands() {
        "Into a store that is not empty: go on with a copy that broke off; "
        "replace keys of the same name, keep all others"},
       {"--no-verify", "", "Do not compare the copy with the original"},
+      per_key_option(),
       {"--keyring", "FILE",
        "The keys of SRC, if its URI names none or it is served by another "
        "process"},

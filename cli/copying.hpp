@@ -34,6 +34,9 @@ result<std::shared_ptr<const keyring>> keys_for(const invocation& args,
 /// Why nothing can be restored or copied, with the options that help.
 failure restore_failure(const error& err);
 
+/// The option that does without a snapshot of what is read.
+command_option per_key_option();
+
 /// Copies all keys of one store into another one, and prints what it did.
 outcome copy_stores(const invocation& from, const invocation& to);
 

@@ -14,6 +14,7 @@
 #include "larder/text.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <variant>
 
 namespace larder {
@@ -34,13 +35,77 @@ constexpr size_t segment_weight = max_under_way / 16;
 /// How often a blob is read again that was replaced while it was read.
 constexpr int max_attempts = 100;
 
+// -- one moment ---------------------------------------------------------------
+
+/// Reads what is stored: as of one moment if the engine can keep it, otherwise
+/// as it is when it is read.
+class stored_reader {
+public:
+  explicit stored_reader(blocking_client& client) : client_(client) {
+    // nop
+  }
+
+  ~stored_reader() {
+    try {
+      if (snapshot_ != 0)
+        static_cast<void>(client_.call(close_snapshot_request{snapshot_}));
+    } catch (const std::exception&) {
+      // The store gives it up when nobody uses it.
+    }
+  }
+
+  stored_reader(const stored_reader&) = delete;
+  stored_reader& operator=(const stored_reader&) = delete;
+
+  expected<void> take_snapshot() {
+    auto opened = detail::patiently(
+      [&] { return client_.call(open_snapshot_request{}); });
+    if (opened)
+      snapshot_ = opened->snapshot;
+    else if (opened.error() != errc::unsupported) // also by older servers
+      return fail(std::move(opened.error()));
+    return {};
+  }
+
+  bool has_snapshot() const noexcept {
+    return snapshot_ != 0;
+  }
+
+  template <class Request>
+  auto call(const Request& req) {
+    return snapshot_ == 0 ? client_.call(req) : client_.call(moved_there(req));
+  }
+
+  template <class Request>
+  auto async(const Request& req) {
+    return snapshot_ == 0 ? client_.async(req)
+                          : client_.async(moved_there(req));
+  }
+
+private:
+  list_snapshot_request moved_there(const list_stored_request& req) const {
+    return {snapshot_, req};
+  }
+
+  read_snapshot_request moved_there(const read_stored_request& req) const {
+    return {snapshot_, req};
+  }
+
+  blocking_client& client_;
+  uint64_t snapshot_ = 0;
+};
+
+template <class Mark>
+using read_pipeline
+  = detail::pipeline<read_stored_request, Mark, stored_reader>;
+
 // -- one large blob -----------------------------------------------------------
 
 /// Reads ranges of one revision of a blob, a few at the same time.
 class blob_source {
 public:
   /// @param segment if it is not the key's own blob
-  blob_source(blocking_client& client, value key, const revision& rev,
+  blob_source(stored_reader& client, value key, const revision& rev,
               std::optional<stored_segment> segment = std::nullopt)
     : client_(client), base_{std::move(key), 0, 0, rev, std::move(segment)} {
     // nop
@@ -54,8 +119,7 @@ public:
       if (result)
         result = piece ? sink(*piece->content) : fail(piece.error());
     };
-    detail::pipeline<read_stored_request, std::monostate> pieces{client_, take,
-                                                                 max_under_way};
+    read_pipeline<std::monostate> pieces{client_, take, max_under_way};
     while (begin < end && result) {
       auto wanted = base_;
       wanted.offset = begin;
@@ -68,7 +132,7 @@ public:
   }
 
 private:
-  blocking_client& client_;
+  stored_reader& client_;
   read_stored_request base_;
 };
 
@@ -79,9 +143,10 @@ public:
   backup_run(blocking_client& from, const archive_writer::sink_fn& to,
              const backup_options& options)
     : client_(from),
+      stored_(from),
       out_(to),
       options_(options),
-      reads_(from, [this](const value& key, auto reply) {
+      reads_(stored_, [this](const value& key, auto reply) {
         if (!broken_)
           receive(key, std::move(reply));
       }) {
@@ -89,11 +154,16 @@ public:
   }
 
   expected<backup_result> run() {
+    if (options_.one_moment)
+      if (auto ok = stored_.take_snapshot(); !ok)
+        return fail(ok.error().with_context("taking a snapshot"));
     if (auto ok = begin(); !ok)
       return fail(std::move(ok.error()));
     list_stored_request request;
     do {
-      auto page = detail::patiently([&] { return client_.call(request); });
+      auto page = detail::patiently([&] { return stored_.call(request); });
+      if (!page && is_lost(page.error()))
+        return fail(lost(page.error()));
       if (!page)
         return fail(page.error().with_context("the listing of the keys"));
       if (options_.choose)
@@ -109,7 +179,8 @@ public:
       note(out_.finish());
     if (broken_)
       return fail(std::move(*broken_));
-    return backup_result{std::move(head_), out_.counts()};
+    return backup_result{std::move(head_), out_.counts(),
+                         stored_.has_snapshot()};
   }
 
 private:
@@ -133,6 +204,18 @@ private:
       head_.base = base.id;
     }
     return out_.begin(head_);
+  }
+
+  /// Of one moment a blob has no other revision.
+  bool is_lost(const error& why) const {
+    return stored_.has_snapshot() && why == errc::conflict;
+  }
+
+  static error lost(const error& why) {
+    return {errc::conflict,
+            "the snapshot of the store is lost, and what was written is no "
+            "archive: begin again, if need be without a snapshot ("
+              + why.message() + ")"};
   }
 
   void note(expected<void> ok) {
@@ -176,8 +259,12 @@ private:
   void receive(const value& key, expected<read_stored_reply> first) {
     for (auto attempt = 1;; ++attempt) {
       auto done = first ? copy(key, *first) : fail(first.error());
-      if (broken_ || done || done.error() == errc::not_found)
-        return; // if not found, it was erased meanwhile
+      if (broken_ || done)
+        return;
+      if (is_lost(done.error()))
+        return note(fail(lost(done.error())));
+      if (done.error() == errc::not_found)
+        return; // it was erased meanwhile
       if (done.error() != errc::conflict || attempt == max_attempts)
         return miss(key, done.error());
       first = read_first(key, piece_size);
@@ -186,7 +273,7 @@ private:
 
   expected<read_stored_reply> read_first(const value& key, uint64_t length) {
     read_stored_request wanted{key, 0, length, std::nullopt};
-    return detail::patiently([&] { return client_.call(wanted); });
+    return detail::patiently([&] { return stored_.call(wanted); });
   }
 
   /// Writes one record. Errors of the archive are noted, those of the key are
@@ -199,7 +286,7 @@ private:
     if (!hdr)
       return fail(std::move(hdr.error()));
     auto whole = first.content->size() == first.size;
-    blob_source rest{client_, key, first.rev};
+    blob_source rest{stored_, key, first.rev};
     if (hdr->has(header::flag_log))
       return copy_log(key, std::move(*encoded), first, rest);
     archive_record record{std::move(*encoded), first.rev, first.size, 0};
@@ -299,8 +386,7 @@ private:
         result = fail(
           result.error().with_context("segment " + std::to_string(x.number)));
     };
-    detail::pipeline<read_stored_request, stored_segment> segments{
-      client_, take, max_under_way};
+    read_pipeline<stored_segment> segments{stored_, take, max_under_way};
     for (auto i = log.first; i < log.next && result && !broken_; ++i) {
       stored_segment x{log, i};
       segments.send(x, read_stored_request{key, 0, piece_size, std::nullopt, x},
@@ -326,7 +412,7 @@ private:
     note(out_.begin_segment(first.rev, first.size));
     auto ok = sink(*first.content);
     if (ok)
-      ok = blob_source{client_, key, first.rev, x}.read(first.content->size(),
+      ok = blob_source{stored_, key, first.rev, x}.read(first.content->size(),
                                                         first.size, sink);
     if (ok)
       ok = check.finish();
@@ -334,10 +420,11 @@ private:
   }
 
   blocking_client& client_;
+  stored_reader stored_;
   archive_writer out_;
   const backup_options& options_;
   archive_header head_;
-  detail::pipeline<read_stored_request, value> reads_;
+  read_pipeline<value> reads_;
   std::optional<error> broken_;
 };
 

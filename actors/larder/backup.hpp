@@ -40,6 +40,10 @@ struct backup_options {
   /// one.
   const archive_index* since = nullptr;
 
+  /// Whether all keys are of one moment, if the engine can keep it. Otherwise
+  /// each key is of a moment of its own.
+  bool one_moment = true;
+
   /// Called with each page of keys before they are read; null: all are.
   choose_keys_fn choose;
 
@@ -55,12 +59,15 @@ struct backup_options {
 struct backup_result {
   archive_header head;
   archive_counts counts;
+  bool one_moment = false; ///< else each key is of a moment of its own
 };
 
-/// Writes an archive of all keys, each with a state that it had at some time
-/// during the backup, while the store goes on to be used. No key material is
+/// Writes an archive of all keys, as they were when the backup began (or, if
+/// the engine cannot keep that, each with a state that it had at some time
+/// during the backup), while the store goes on to be used. No key material is
 /// needed.
-/// @returns `invalid_argument` if `since` is of another store; the errors of
+/// @returns `conflict` if the snapshot was lost: begin again;
+///          `invalid_argument` if `since` is of another store; the errors of
 ///          `to`; those of a store that is not there any more. What was written
 ///          then is no archive.
 expected<backup_result> backup(blocking_client& from,
@@ -143,6 +150,9 @@ expected<restore_counts> restore(blocking_client& to,
 struct copy_options : restore_options {
   /// Compare the copy with the original in the end.
   bool verify = true;
+
+  /// See `backup_options`.
+  bool one_moment = true;
 
   /// Called often while they are compared, with the number of keys so far.
   std::function<void(uint64_t)> verifying;

@@ -97,6 +97,7 @@ public:
     auto options = static_cast<const restore_options&>(options_);
     options.on_failure = teller();
     backup_options reading;
+    reading.one_moment = options_.one_moment;
     reading.on_missing = teller();
     if (options.merge)
       reading.choose = [this](auto& page) { return there_.remove_from(page); };
@@ -160,8 +161,9 @@ private:
           if (options_.verifying)
             options_.verifying(++compared);
         };
-    // Keys that cannot be read have been told of.
-    return pass({}, [&](archive_reader::source_fn source) {
+    backup_options reading; // keys that cannot be read have been told of
+    reading.one_moment = options_.one_moment;
+    return pass(reading, [&](archive_reader::source_fn source) {
       return detail::compare_records(to_, std::move(source), options_, tell);
     });
   }

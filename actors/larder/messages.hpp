@@ -19,9 +19,9 @@
 /// | an append log   | append, read_log, reduce_log, truncate_log            |
 /// | changes         | watch, fetch_events, unwatch                          |
 /// | keys to go      | *_sweep, keep, mark, sweep_page, *_publication        |
-/// | backups         | list_stored, read_stored, restore, open_restore,      |
-/// |                 | open_restore_log, restore_entries, put_stored,        |
-/// |                 | open_stored                                           |
+/// | backups         | list_stored, read_stored, *_snapshot, restore,        |
+/// |                 | open_restore, open_restore_log, restore_entries,      |
+/// |                 | put_stored, open_stored                               |
 /// | the store       | list_keys, verify, info, statistics, rekey, close     |
 
 #pragma once

@@ -79,6 +79,11 @@ struct store_config {
   size_t max_streams = 64;
   std::chrono::milliseconds stream_timeout = std::chrono::minutes{1};
 
+  /// How many snapshots backups may have open at the same time, and after how
+  /// long without a request one is given up.
+  size_t max_snapshots = 8;
+  std::chrono::milliseconds snapshot_timeout = std::chrono::minutes{5};
+
   /// Rules that changes must keep, asked one after the other.
   std::vector<validator> validators;
 

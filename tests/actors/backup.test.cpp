@@ -190,7 +190,9 @@ TEST_CASE("a backup under writers has for each key what it had meanwhile") {
 TEST_CASE("a blob that is replaced while it is read is read again") {
   threaded_world world;
   auto memory = make_memory();
-  auto engine = std::make_shared<interfering_backend>(memory);
+  auto engine
+    = std::make_shared<interfering_backend>(std::make_shared<disguised_backend>(
+      memory, [](capabilities& x) { x.snapshots = false; }));
   auto config = on(engine);
   // One read after the other, so that the fourth is not the last as well.
   config.readers = 1;

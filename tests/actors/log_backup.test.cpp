@@ -57,6 +57,13 @@ struct fixture {
   }
 };
 
+/// Without a snapshot, in which no log ever changes.
+backup_options per_key() {
+  backup_options result;
+  result.one_moment = false;
+  return result;
+}
+
 /// Appends integers that are their positions.
 void append_numbers(blocking_client& client, uint64_t from, uint64_t end) {
   for (; from < end; from += std::min<uint64_t>(end - from, 200))
@@ -165,7 +172,7 @@ TEST_CASE("appends during a backup do not disturb it") {
   fixture f;
   REQUIRE(f.from.append("log", large_entries(200)));
   auto archive = f.disturbed(
-    3, [&] { REQUIRE(f.from.append("log", large_entries(100))); });
+    3, [&] { REQUIRE(f.from.append("log", large_entries(100))); }, per_key());
   CHECK(archive.size() < 8'000'000);
   REQUIRE(restore_all(f.to, {archive}));
   CHECK(whole_log(f.to).end == 200);
@@ -176,8 +183,8 @@ TEST_CASE("a log that is truncated during its backup is begun again") {
   fixture f;
   uint64_t position = GENERATE(1, 150, 200);
   REQUIRE(f.from.append("log", large_entries(200)));
-  auto archive
-    = f.disturbed(3, [&] { REQUIRE(f.from.truncate_log("log", position)); });
+  auto archive = f.disturbed(
+    3, [&] { REQUIRE(f.from.truncate_log("log", position)); }, per_key());
   auto index = check_archives(openers({archive}));
   REQUIRE(index);
   CHECK(index->counts().records == 1);
@@ -195,11 +202,12 @@ TEST_CASE("a log that is erased during its backup is not in it") {
   fixture f;
   REQUIRE(f.from.append("log", large_entries(200)));
   auto again = GENERATE(true, false);
-  auto archive = f.disturbed(3, [&] {
+  auto erase = [&] {
     REQUIRE(f.from.erase("log"));
     if (again)
       REQUIRE(f.from.append("log", {"new"}));
-  });
+  };
+  auto archive = f.disturbed(3, erase, per_key());
   auto index = check_archives(openers({archive}));
   REQUIRE(index);
   CHECK(index->counts().missing == 0);
@@ -207,8 +215,25 @@ TEST_CASE("a log that is erased during its backup is not in it") {
   CHECK(state_of(f.to) == state_of(f.from));
 }
 
+TEST_CASE("a log that is truncated or erased is whole in a snapshot") {
+  fixture f;
+  auto erased = GENERATE(true, false);
+  REQUIRE(f.from.append("log", large_entries(200)));
+  auto before = state_of(f.from);
+  auto archive = f.disturbed(3, [&] {
+    if (erased)
+      REQUIRE(f.from.erase("log"));
+    else
+      REQUIRE(f.from.truncate_log("log", 150));
+  });
+  REQUIRE(restore_all(f.to, {archive}));
+  CHECK(state_of(f.to) == before);
+  CHECK(f.to.call(verify_request{"log"}));
+}
+
 TEST_CASE("a log that never stands still is saved as of one moment") {
   fixture f;
+  auto options = GENERATE(backup_options{}, per_key());
   append_numbers(f.from, 0, 2000);
   std::atomic<bool> stop = false;
   std::thread writer{[&] {
@@ -228,7 +253,7 @@ TEST_CASE("a log that never stands still is saved as of one moment") {
   }};
   std::vector<bytes> archives;
   for (int i = 0; i < 20; ++i)
-    archives.push_back(archive_of(f.from));
+    archives.push_back(archive_of(f.from, options));
   stop = true;
   writer.join();
   for (auto& archive : archives) {

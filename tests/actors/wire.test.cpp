@@ -283,6 +283,10 @@ TEST_CASE("requests have numbers that never change") {
   CHECK(kind_of<put_stored_request>() == 43);
   CHECK(kind_of<open_stored_request>() == 44);
   CHECK(kind_of<rekey_request>() == 45);
+  CHECK(kind_of<open_snapshot_request>() == 46);
+  CHECK(kind_of<list_snapshot_request>() == 47);
+  CHECK(kind_of<read_snapshot_request>() == 48);
+  CHECK(kind_of<close_snapshot_request>() == 49);
 }
 
 TEST_CASE("kinds lead back to their requests") {

@@ -81,6 +81,7 @@ class Archives(BackupTest):
         self.larder("put", "user/1", "changed")
         printed = self.json("backup", "b.larder", "--since", "a.larder")
         self.assertEqual((printed["keys"], printed["unchanged"]), (1, 2))
+        self.assertFalse(printed["one-moment"])  # of a file store
         self.larder("put", "small", "again")
         self.larder("backup", "c.larder", "--since", "b.larder")
         sizes = [(self.folder / f"{name}.larder").stat().st_size
@@ -89,6 +90,20 @@ class Archives(BackupTest):
         self.larder("restore", "a.larder", "b.larder", "c.larder",
                     store=self.again)
         self.assertEqual(self.everything(self.again), self.everything())
+
+    def test_a_backup_tells_whether_it_is_of_one_moment(self):
+        for engine in "sqlite", "lmdb", "rocksdb":
+            store = f"{engine}:moment-{engine}"
+            if self.run_larder("create", store=store).returncode != 0:
+                continue  # not built in
+            self.larder("put", "a", "1", store=store)
+            self.assertTrue(self.json("backup", f"{engine}.larder",
+                                      store=store)["one-moment"])
+            self.assertFalse(self.json("backup", f"{engine}.larder",
+                                       "--per-key", store=store)["one-moment"])
+            self.larder("restore", f"{engine}.larder", store=f"file:{engine}")
+            self.assertEqual(self.larder("get", "a", store=f"file:{engine}"),
+                             "1")
 
     def test_wrong_bases_are_refused(self):
         self.fill()

@@ -23,7 +23,11 @@
                         f(read_stored_request) f(restore_request)              \
                           f(open_restore_request) f(open_restore_log_request)  \
                             f(restore_entries_request) f(put_stored_request)   \
-                              f(open_stored_request) f(rekey_request)
+                              f(open_stored_request) f(rekey_request)          \
+                                f(open_snapshot_request)                       \
+                                  f(list_snapshot_request)                     \
+                                    f(read_snapshot_request)                   \
+                                      f(close_snapshot_request)
 
 /// The requests that stay in one process.
 #define LARDER_FOR_EACH_LOCAL_REQUEST(f)                                       \
@@ -41,4 +45,5 @@
                   f(sweep_page_reply) f(end_sweep_reply)                       \
                     f(begin_publication_reply) f(renew_publication_reply)      \
                       f(end_publication_reply) f(list_stored_reply)            \
-                        f(read_stored_reply) f(rekey_reply)
+                        f(read_stored_reply) f(rekey_reply)                    \
+                          f(open_snapshot_reply) f(close_snapshot_reply)

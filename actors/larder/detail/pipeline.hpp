@@ -20,15 +20,15 @@ namespace larder::detail {
 /// with the mark it was sent with. Bounded by the number of requests and by
 /// their weight (bytes, or whatever the caller counts). A request that comes
 /// back as `overloaded` is sent again for a while.
-template <class Request, class Mark>
+/// @tparam Client what has `call` and `async` of a `blocking_client`
+template <class Request, class Mark, class Client = blocking_client>
 class pipeline {
 public:
   using reply_type = expected<typename Request::reply_type>;
 
   using handler = std::function<void(const Mark&, reply_type)>;
 
-  pipeline(blocking_client& client, handler f,
-           size_t max_weight = size_t{32} << 20)
+  pipeline(Client& client, handler f, size_t max_weight = size_t{32} << 20)
     : client_(client), handle_(std::move(f)), max_weight_(max_weight) {
     // nop
   }
@@ -71,7 +71,7 @@ private:
     handle_(x.mark, std::move(reply));
   }
 
-  blocking_client& client_;
+  Client& client_;
   handler handle_;
   size_t max_weight_;
   std::deque<item> pending_;

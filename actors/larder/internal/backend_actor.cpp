@@ -150,12 +150,13 @@ caf::behavior reader(caf::stateful_actor<reader_state>* self, context_ptr ctx,
       });
     },
     [&st](const list_stored_request& req) {
-      return st.answer<list_stored_reply>(
-        op_kind::list, nullptr, [&] { return list_stored(*st.ctx, req); });
+      return st.answer<list_stored_reply>(op_kind::list, nullptr, [&] {
+        return list_stored({*st.ctx, *st.stats}, req);
+      });
     },
     [&st](const read_stored_request& req) {
       return st.answer<read_stored_reply>(op_kind::read, &req.key, [&] {
-        return read_stored(*st.ctx, req, *st.stats);
+        return read_stored({*st.ctx, *st.stats}, req);
       });
     },
     [&st](const scan_expired& req) {

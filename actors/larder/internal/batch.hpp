@@ -146,6 +146,11 @@ struct sweep_ended {
   uint64_t id = 0;
 };
 
+/// Tells the store that a snapshot is over. No answer.
+struct snapshot_ended {
+  uint64_t id = 0;
+};
+
 /// Writes a key again as it is, so that it is encrypted with the primary key,
 /// if it still has a revision. -> rekey_key_reply
 struct rekey_key {
@@ -300,6 +305,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(larder_internal, caf::first_custom_type_id + 1200)
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::rekey_key))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::rekey_key_reply))
   CAF_ADD_TYPE_ID(larder_internal, (larder::internal::rekey_ended))
+  CAF_ADD_TYPE_ID(larder_internal, (larder::internal::snapshot_ended))
 
 CAF_END_TYPE_ID_BLOCK(larder_internal)
 
@@ -342,3 +348,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::commit_log)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::rekey_key)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::rekey_key_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::rekey_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(larder::internal::snapshot_ended)

@@ -51,6 +51,7 @@ value describe(const store_context& ctx) {
                       {key("partial-reads"), caps.partial_reads},
                       {key("durable"), caps.durable},
                       {key("staging"), caps.staging},
+                      {key("snapshots"), caps.snapshots},
                       {key("domain"), domain_name(caps.domain)},
                       {key("max-key-size"), limit(caps.max_key_size)},
                       {key("max-blob-size"), limit(caps.max_blob_size)},

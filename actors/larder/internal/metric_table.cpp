@@ -48,6 +48,10 @@ constexpr metric_row table[] = {
     "Binaries that are being written piece by piece"},
    "requests/streams",
    &stats::streams},
+  {{"larder_open_snapshots", gauge, "", "",
+    "Snapshots that backups have open: the engine keeps what they see"},
+   "requests/snapshots",
+   &stats::snapshots},
   // -- cache ------------------------------------------------------------------
   {{"larder_cache_hits_total", counter, "", "",
     "Operations that found their key decoded in memory"},

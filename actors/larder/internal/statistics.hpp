@@ -146,6 +146,7 @@ struct alignas(128) actor_statistics {
   counter plain_read;
   counter stored_read;
   gauge streams;
+  gauge snapshots;
   counter expired;
   counter collection_rounds;   ///< scans for expired keys that were completed
   counter collection_failures; ///< scans that were broken off

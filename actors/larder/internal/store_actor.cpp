@@ -14,6 +14,7 @@
 #include "larder/internal/random_id.hpp"
 #include "larder/internal/rekey_actor.hpp"
 #include "larder/internal/routing.hpp"
+#include "larder/internal/snapshot_actor.hpp"
 #include "larder/internal/stream_actor.hpp"
 #include "larder/internal/sweep_actor.hpp"
 #include "larder/internal/watch_actor.hpp"
@@ -43,6 +44,7 @@ struct store_state {
   caf::actor watches;
   std::unordered_map<uint64_t, caf::actor> streams;
   std::unordered_map<uint64_t, caf::actor> sweeps;
+  std::unordered_map<uint64_t, caf::actor> snapshots;
   std::vector<caf::actor> rekeying; ///< at most one
   size_t next_reader = 0;
   bool closing = false;
@@ -166,6 +168,43 @@ struct store_state {
     return forward(to, req);
   }
 
+  // -- snapshots --------------------------------------------------------------
+
+  caf::result<open_snapshot_reply> open_snapshot(open_snapshot_request& req) {
+    if (!ctx->caps().snapshots)
+      return to_caf(error{errc::unsupported,
+                          ctx->name() + " cannot keep a moment of the store"});
+    if (closing)
+      return to_caf(error{errc::closed, "the store is being closed"});
+    if (snapshots.size() >= ctx->config().max_snapshots)
+      return to_caf(error{errc::overloaded,
+                          std::to_string(snapshots.size())
+                            + " snapshots are open already, try again later"});
+    auto id = random_id();
+    auto hdl = linked(spawn_snapshot(self->system(), ctx, id, this_store()));
+    snapshots.emplace(id, hdl);
+    count_snapshots();
+    return forward(hdl, req);
+  }
+
+  void count_snapshots() {
+    ctx->shared_statistics().snapshots.set(snapshots.size());
+  }
+
+  template <class Request>
+  caf::result<typename Request::reply_type>
+  forward_to_snapshot(Request& req, errc if_gone = errc::conflict) {
+    if (closing)
+      return to_caf(error{errc::closed, "the store is being closed"});
+    auto i = snapshots.find(req.snapshot);
+    if (i == snapshots.end())
+      return to_caf(
+        error{if_gone, "no such snapshot: " + std::to_string(req.snapshot)
+                         + " (closed, or idle for too long)"});
+    auto to = i->second;
+    return forward(to, req);
+  }
+
   // -- sweeps -----------------------------------------------------------------
 
   caf::result<begin_sweep_reply> begin_sweep(begin_sweep_request& req) {
@@ -238,9 +277,12 @@ struct store_state {
     auto result = closed->handle();
     ask_all<erase_reply>(handles_of(streams), abort_stream_request{}, [this] {
       ask_all<end_sweep_reply>(handles_of(sweeps), end_sweep_request{}, [this] {
-        auto rest = rekeying;
-        rest.push_back(publications);
-        ask_all<drain_reply>(rest, drain{}, [this] { close_keys(); });
+        ask_all<close_snapshot_reply>(
+          handles_of(snapshots), close_snapshot_request{}, [this] {
+            auto rest = rekeying;
+            rest.push_back(publications);
+            ask_all<drain_reply>(rest, drain{}, [this] { close_keys(); });
+          });
       });
     });
     return result;
@@ -326,6 +368,12 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
     [&st](unwatch_request& req) { return st.forward(st.watches, req); },
     [&st](list_stored_request& req) { return st.forward(st.reader(), req); },
     [&st](read_stored_request& req) { return st.forward(st.reader(), req); },
+    [&st](open_snapshot_request& req) { return st.open_snapshot(req); },
+    [&st](list_snapshot_request& req) { return st.forward_to_snapshot(req); },
+    [&st](read_snapshot_request& req) { return st.forward_to_snapshot(req); },
+    [&st](close_snapshot_request& req) {
+      return st.forward_to_snapshot(req, errc::not_found);
+    },
     [&st](const info_request&) { return info_reply{describe(*st.ctx)}; },
     [&st](const statistics_request&) {
       auto& ctx = *st.ctx;
@@ -339,6 +387,10 @@ caf::behavior store(caf::stateful_actor<store_state>* self, context_ptr ctx) {
       st.count_streams();
     },
     [&st](sweep_ended msg) { st.sweeps.erase(msg.id); },
+    [&st](snapshot_ended msg) {
+      st.snapshots.erase(msg.id);
+      st.count_snapshots();
+    },
     [&st](rekey_ended) { st.rekeying.clear(); },
   };
 }

@@ -37,16 +37,15 @@ stored_entry describe(const list_entry& item) {
 // -- append logs --------------------------------------------------------------
 
 /// Reads the head of a log; nothing if the key holds none (any more).
-expected<std::optional<log_head>> read_head(store_context& ctx,
-                                            const std::string& encoded,
-                                            actor_statistics& stats) {
+expected<std::optional<log_head>> read_head(const stored_source& from,
+                                            const std::string& encoded) {
   read_request wanted{encoded, blob_part::all, 0, 0, std::nullopt};
-  auto outcome = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
+  auto outcome = from.read(wanted);
   if (!outcome)
     return fail(std::move(outcome.error()));
   if (!*outcome)
     return std::nullopt;
-  auto doc = ctx.blobs().decode(encoded, (*outcome)->data);
+  auto doc = from.context().blobs().decode(encoded, (*outcome)->data);
   if (!doc)
     return fail(std::move(doc.error()));
   if (doc->meta.type != content_type::append_log)
@@ -57,10 +56,10 @@ expected<std::optional<log_head>> read_head(store_context& ctx,
 /// Checks that a segment that was read before is as it was when the log began
 /// where `wanted` says: only a truncation changes it.
 /// @param there whether it was there
-expected<void> check_segment(store_context& ctx, const std::string& encoded,
-                             const stored_segment& wanted, bool there,
-                             actor_statistics& stats) {
-  auto head = read_head(ctx, encoded, stats);
+expected<void> check_segment(const stored_source& from,
+                             const std::string& encoded,
+                             const stored_segment& wanted, bool there) {
+  auto head = read_head(from, encoded);
   if (!head)
     return fail(std::move(head.error()));
   auto same
@@ -76,21 +75,22 @@ expected<void> check_segment(store_context& ctx, const std::string& encoded,
 
 /// What the head of a log says.
 /// @param start the head, or its beginning
-expected<std::optional<stored_log>>
-log_of(store_context& ctx, const std::string& encoded, const revision& rev,
-       const blob_view& start, actor_statistics& stats) {
+expected<std::optional<stored_log>> log_of(const stored_source& from,
+                                           const std::string& encoded,
+                                           const revision& rev,
+                                           const blob_view& start) {
   auto blob = start.data;
   read_outcome whole;
   if (blob.size() < start.blob_size) {
     read_request wanted{encoded, blob_part::all, 0, 0, rev};
-    whole = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
+    whole = from.read(wanted);
     if (!whole)
       return fail(std::move(whole.error()));
     if (!*whole)
       return fail(errc::conflict, "the log has been erased meanwhile");
     blob = (*whole)->data;
   }
-  auto doc = ctx.blobs().decode(encoded, blob);
+  auto doc = from.context().blobs().decode(encoded, blob);
   if (!doc && doc.error() == errc::unknown_encryption_key)
     return std::nullopt;
   if (!doc)
@@ -103,13 +103,34 @@ log_of(store_context& ctx, const std::string& encoded, const revision& rev,
 
 } // namespace
 
-expected<list_stored_reply> list_stored(store_context& ctx,
+// -- source -------------------------------------------------------------------
+
+expected<list_page> stored_source::list(const list_request& req) const {
+  return moment_ ? moment_->list(req) : ctx_.engine().list(req);
+}
+
+read_outcome stored_source::read(const read_request& req) const {
+  std::span wanted{&req, 1};
+  if (!moment_)
+    return std::move(internal::read(ctx_, wanted, *stats_).front());
+  auto outcomes = moment_->read(wanted);
+  if (outcomes.size() != 1)
+    return fail(errc::internal, ctx_.name() + " has not answered a read");
+  auto& result = outcomes.front();
+  if (result && *result)
+    ctx_.shared_statistics().stored_read.add_shared((*result)->data.size());
+  return std::move(result);
+}
+
+// -- reading ------------------------------------------------------------------
+
+expected<list_stored_reply> list_stored(const stored_source& from,
                                         const list_stored_request& req) {
   list_request page_request;
   page_request.after = req.after;
   page_request.limit = page_limit(req.limit);
   page_request.part = blob_part::header;
-  auto page = ctx.engine().list(page_request);
+  auto page = from.list(page_request);
   if (!page)
     return fail(std::move(page.error()));
   list_stored_reply result;
@@ -120,10 +141,9 @@ expected<list_stored_reply> list_stored(store_context& ctx,
   return result;
 }
 
-expected<read_stored_reply> read_stored(store_context& ctx,
-                                        const read_stored_request& req,
-                                        actor_statistics& stats) {
-  auto limit = ctx.config().max_message_size;
+expected<read_stored_reply> read_stored(const stored_source& from,
+                                        const read_stored_request& req) {
+  auto limit = from.context().config().max_message_size;
   if (req.length > limit)
     return fail(errc::limit_exceeded,
                 std::to_string(req.length)
@@ -142,12 +162,12 @@ expected<read_stored_reply> read_stored(store_context& ctx,
                         ? segment_key(req.segment->log.id, req.segment->number)
                         : *encoded,
                       blob_part::range, req.offset, req.length, req.pinned};
-  auto outcome = std::move(read(ctx, std::span{&wanted, 1}, stats).front());
+  auto outcome = from.read(wanted);
   if (!outcome)
     return fail(std::move(outcome.error()));
   if (req.segment)
-    if (auto ok = check_segment(ctx, *encoded, *req.segment,
-                                outcome->has_value(), stats);
+    if (auto ok
+        = check_segment(from, *encoded, *req.segment, outcome->has_value());
         !ok)
       return fail(std::move(ok.error()));
   if (!*outcome)
@@ -163,7 +183,7 @@ expected<read_stored_reply> read_stored(store_context& ctx,
   result.rev = hdr->rev;
   if (req.segment || !hdr->has(header::flag_log))
     return result;
-  auto log = log_of(ctx, *encoded, hdr->rev, blob, stats);
+  auto log = log_of(from, *encoded, hdr->rev, blob);
   if (!log)
     return fail(log.error().with_context(to_edn(req.key)));
   result.log = std::move(*log);

@@ -121,6 +121,78 @@ struct read_stored_reply {
   }
 };
 
+// -- one moment ---------------------------------------------------------------
+
+/// Keeps the store as it is now, all that was acknowledged before included,
+/// for requests that read it at leisure. -> open_snapshot_reply
+/// What it costs is the engine's room: what is changed meanwhile cannot be
+/// reused before close_snapshot_request. One that is not used for
+/// `snapshot_timeout` is given up.
+/// Errors: `unsupported` by engines that cannot, `overloaded` if there are
+/// `max_snapshots`.
+struct open_snapshot_request {
+  using reply_type = struct open_snapshot_reply;
+
+  static constexpr auto fields(auto&) {
+    return std::tie();
+  }
+};
+
+struct open_snapshot_reply {
+  /// To be named in the requests that follow.
+  uint64_t snapshot = 0;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.snapshot);
+  }
+};
+
+/// Lists what was stored at the moment of a snapshot. -> list_stored_reply
+/// Errors: as list_stored_request; `conflict` if there is no such snapshot
+/// (any more): closed, given up by the engine, or not used for too long.
+struct list_snapshot_request {
+  using reply_type = struct list_stored_reply;
+
+  uint64_t snapshot = 0;
+  list_stored_request what;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.snapshot, x.what);
+  }
+};
+
+/// Reads bytes of a blob as it was at the moment of a snapshot.
+/// -> read_stored_reply
+/// Errors: as read_stored_request; `conflict` as list_snapshot_request.
+struct read_snapshot_request {
+  using reply_type = struct read_stored_reply;
+
+  uint64_t snapshot = 0;
+  read_stored_request what;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.snapshot, x.what);
+  }
+};
+
+/// Ends a snapshot. -> close_snapshot_reply
+/// Errors: `not_found` if there is no such snapshot (any more).
+struct close_snapshot_request {
+  using reply_type = struct close_snapshot_reply;
+
+  uint64_t snapshot = 0;
+
+  static constexpr auto fields(auto& x) {
+    return std::tie(x.snapshot);
+  }
+};
+
+struct close_snapshot_reply {
+  static constexpr auto fields(auto&) {
+    return std::tie();
+  }
+};
+
 // -- putting back -------------------------------------------------------------
 
 /// Makes a key what it once was, metadata included: type, extras, expiry and

@@ -21,6 +21,9 @@ namespace {
 constexpr uint64_t min_room = uint64_t{64} << 20;
 constexpr uint64_t max_room = uint64_t{4} << 30;
 
+/// Whole pages, whatever size they have.
+constexpr uint64_t room_unit = uint64_t{64} << 10;
+
 class lmdb_snapshot : public backend_snapshot {
 public:
   lmdb_snapshot(std::shared_ptr<lmdb_environment> env,
@@ -106,7 +109,7 @@ void lmdb_environment::widen(const lmdb_write_options& options) {
     if (!moments_.empty())
       return;
   }
-  if (env_ == nullptr || !check_writable())
+  if (env_ == nullptr)
     return;
   MDB_envinfo info{};
   MDB_stat stat{};
@@ -115,11 +118,20 @@ void lmdb_environment::widen(const lmdb_write_options& options) {
   uint64_t size = info.me_mapsize;
   auto used = (uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
   auto wanted = used + std::clamp(used, min_room, max_room);
+  if (options.max_size != 0)
+    wanted = std::min(wanted, options.max_size);
+  wanted = wanted / room_unit * room_unit;
   if (wanted <= size)
     return;
+  // The first write makes the file as long; who only reads writes nothing.
+  if (!prepared_) {
+    std::ignore = set_map_size(wanted);
+    return;
+  }
   auto more = options;
   more.size_hint = wanted - size;
-  std::ignore = grow(more);
+  if (check_writable())
+    std::ignore = grow(more);
 }
 
 bool lmdb_environment::end_moments() {

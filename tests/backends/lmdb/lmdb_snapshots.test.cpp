@@ -6,6 +6,8 @@
 #include "backends/child_process.hpp"
 #include "lmdb_tools.hpp"
 
+#include <filesystem>
+
 using namespace lmdb_tools;
 using file_tools::child;
 using file_tools::send;
@@ -104,4 +106,26 @@ TEST_CASE("a snapshot sees nothing of other processes") {
   REQUIRE(writer.next() == 1u);
   CHECK(get(*store, "a") == *filled(5, 20 * mib));
   CHECK(has(*x, "a", 1, mib));
+}
+
+TEST_CASE("a snapshot of a store that is only read writes nothing") {
+  temp_dir tmp;
+  {
+    auto store = create(fast(tmp / "store"));
+    REQUIRE(commit_one(*store, put("a", filled(1, mib))));
+  }
+  auto store = open(fast(tmp / "store"));
+  auto path = std::filesystem::path{tmp / "store"} / "larder.mdb";
+  auto size = std::filesystem::file_size(path);
+  auto x = snapshot_of(*store);
+  CHECK(has(*x, "a", 1, mib));
+  CHECK(std::filesystem::file_size(path) == size);
+  CHECK(figure(*store, "map-bytes") > size);
+  // The file follows when something is written.
+  REQUIRE(commit_one(*store, put("a", filled(2, mib))));
+  CHECK(std::filesystem::file_size(path) >= figure(*store, "map-bytes"));
+  CHECK(has(*x, "a", 1, mib));
+  x.reset();
+  store.reset();
+  CHECK(get(*open(fast(tmp / "store")), "a") == *filled(2, mib));
 }
