@@ -219,6 +219,24 @@ TEST_CASE("a binary that is replaced or erased is whole in a snapshot") {
   }
 }
 
+TEST_CASE("a store that closes with a snapshot open can be opened again") {
+  temp_dir dir;
+  threaded_world world;
+  for (auto& uri : uris(dir)) {
+    INFO(uri);
+    for (int i = 0; i < 3; ++i) {
+      blocking_client client{world.system(), world.spawn(uri)};
+      REQUIRE(client.put("a", i));
+      auto opened = client.call(open_snapshot_request{});
+      REQUIRE(opened);
+      REQUIRE(client.put("a", "changed"));
+      CHECK(client.call(read_snapshot_request{opened->snapshot,
+                                              {"a", 0, 1'000, std::nullopt}}));
+      world.close();
+    }
+  }
+}
+
 TEST_CASE("a snapshot that is lost ends the backup, and the next one works") {
   threaded_world world;
   auto engine = std::make_shared<fault_injecting_backend>(make_memory());
