@@ -160,6 +160,28 @@ TEST_CASE("what was acknowledged before is in a snapshot, in whole groups") {
   CHECK(f.read(next, "b")->rev == f.rev_of("b"));
 }
 
+TEST_CASE("what is read in a snapshot is counted") {
+  fixture f;
+  REQUIRE(f.world.call(put("a", 1)));
+  auto id = f.open();
+  CHECK(f.read(id, "a"));
+  CHECK_FALSE(f.read(id, "b"));
+  CHECK(f.list(id).size() == 1);
+  auto reply = f.world.call(statistics_request{});
+  REQUIRE(reply);
+  auto figure = [&](std::string_view kind, std::string_view name) {
+    path where{value::keyword("operations"), value::keyword(kind),
+               value::keyword(name)};
+    return get_in(reply->statistics, where);
+  };
+  CHECK(figure("read", "count") == value{2});
+  CHECK(figure("read", "errors") == value{1});
+  CHECK(figure("list", "count") == value{1});
+  path bytes_read{value::keyword("bytes"), value::keyword("stored-read")};
+  CHECK(get_in(reply->statistics, bytes_read)
+        == value{static_cast<int64_t>(read_blob(*f.memory, "\"a").size())});
+}
+
 TEST_CASE("a snapshot that was closed is gone") {
   fixture f;
   REQUIRE(f.world.call(put("a", 1)));

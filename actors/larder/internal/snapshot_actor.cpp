@@ -62,15 +62,20 @@ struct snapshot_state {
     return open_snapshot_reply{id};
   }
 
+  /// Answers with what `f` returns, counted as an operation of its kind.
   template <class F>
-  auto read(F f) {
+  auto read(op_kind kind, F f) {
     ++activity;
+    stopwatch watch;
     using result_type = decltype(f(stored_source{*ctx, *moment}));
-    return to_result(guarded([&]() -> result_type {
+    auto result = guarded([&]() -> result_type {
       if (!moment)
         return fail(errc::conflict, "the snapshot has been closed");
       return f(stored_source{*ctx, *moment});
-    }));
+    });
+    auto& all = ctx->shared_statistics().operations;
+    all[static_cast<size_t>(kind)].add_shared(!result, watch.microseconds());
+    return to_result(std::move(result));
   }
 
   void check_idle() {
@@ -91,12 +96,14 @@ caf::behavior keeper(caf::stateful_actor<snapshot_state>* self, context_ptr ctx,
   return {
     [&st](const open_snapshot_request&) { return st.open(); },
     [&st](const list_snapshot_request& req) {
-      return st.read(
-        [&](const stored_source& from) { return list_stored(from, req.what); });
+      return st.read(op_kind::list, [&](const stored_source& from) {
+        return list_stored(from, req.what);
+      });
     },
     [&st](const read_snapshot_request& req) {
-      return st.read(
-        [&](const stored_source& from) { return read_stored(from, req.what); });
+      return st.read(op_kind::read, [&](const stored_source& from) {
+        return read_stored(from, req.what);
+      });
     },
     [&st](const close_snapshot_request&) {
       st.end();

@@ -28,6 +28,12 @@ void histogram::add(uint64_t x) noexcept {
   sum_.add(x);
 }
 
+void histogram::add_shared(uint64_t x) noexcept {
+  auto width = static_cast<size_t>(std::bit_width(x));
+  buckets_[std::min(width, buckets - 1)].add_shared();
+  sum_.add_shared(x);
+}
+
 // -- summaries ----------------------------------------------------------------
 
 namespace {

@@ -92,6 +92,9 @@ public:
 
   void add(uint64_t x) noexcept;
 
+  /// As `add`, for the statistics that several actors write to.
+  void add_shared(uint64_t x) noexcept;
+
   uint64_t bucket(size_t i) const noexcept {
     return buckets_[i].get();
   }
@@ -117,6 +120,14 @@ struct alignas(128) actor_statistics {
       if (failed)
         errors.add();
       microseconds.add(duration);
+    }
+
+    /// As `add`, for the statistics that several actors write to.
+    void add_shared(bool failed, uint64_t duration) noexcept {
+      count.add_shared();
+      if (failed)
+        errors.add_shared();
+      microseconds.add_shared(duration);
     }
   };
 
