@@ -6,7 +6,9 @@
 #include "backends/child_process.hpp"
 #include "lmdb_tools.hpp"
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 using namespace lmdb_tools;
 using file_tools::child;
@@ -78,6 +80,38 @@ TEST_CASE("growth ends snapshots and does not wait for them") {
   REQUIRE(commit_one(*store, put("a", filled(3, mib))));
   CHECK(has(*x, "a", 1, mib));
   CHECK(look(*y, "a").error() == errc::conflict);
+}
+
+TEST_CASE("snapshots come and go while the store grows") {
+  temp_dir tmp;
+  auto store = create(fast(tmp / "store"));
+  REQUIRE(commit_one(*store, put("steady", filled(7, 50'000))));
+  std::atomic<bool> done = false;
+  std::atomic<size_t> opened = 0;
+  std::atomic<size_t> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i)
+    readers.emplace_back([&] {
+      while (!done) {
+        auto x = store->open_snapshot();
+        wrong += !x;
+        for (int n = 0; x && n < 20; ++n) {
+          auto found = look(**x, "steady");
+          auto right = found && *found
+                       && to_bytes((*found)->data) == *filled(7, 50'000);
+          auto given_up = !found && found.error() == errc::conflict;
+          wrong += !right && !given_up;
+        }
+        ++opened;
+      }
+    });
+  for (int i = 0; i < 30 || opened < 30; ++i)
+    wrong
+      += !commit_one(*store, put(std::to_string(i % 60), filled(2, 4 * mib)));
+  done = true;
+  for (auto& x : readers)
+    x.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("a snapshot keeps no room from a store that is bounded") {
