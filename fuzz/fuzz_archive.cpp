@@ -15,7 +15,6 @@ using namespace larder;
 namespace {
 
 constexpr size_t head_size = 5;
-constexpr size_t checksum_size = 8;
 
 /// Makes an archive of the input: the frames' checksums are put in.
 bytes make_archive(bytes_view in, std::byte version) {
