@@ -69,13 +69,10 @@ commit_outcome look(const precondition& wanted, const read_outcome& found) {
   if (!found)
     return fail(found.error());
   auto exists = found->has_value();
-  if (wanted.type == precondition::kind::absent && exists)
-    return fail(errc::precondition_failed, "the key exists");
-  if (wanted.type == precondition::kind::matches && !exists)
-    return fail(errc::precondition_failed, "the key does not exist");
-  if (wanted.type == precondition::kind::matches
-      && !detail::has_revision((*found)->data, wanted.rev))
-    return fail(errc::precondition_failed, "the key has another revision");
+  auto is_same
+    = [&] { return detail::has_revision((*found)->data, wanted.rev); };
+  if (auto ok = detail::check_precondition(wanted, exists, is_same); !ok)
+    return fail(ok.error());
   return commit_result{exists};
 }
 

@@ -111,21 +111,10 @@ expected<void> rocks_commit::check(step& x, const rocksdb::Status& status,
     x.old_generation = old->generation;
     x.old_chunks = old->num_chunks();
   }
-  switch (x.what->condition.type) {
-    case precondition::kind::none:
-      break;
-    case precondition::kind::absent:
-      if (x.existed)
-        return fail(errc::precondition_failed, "the key exists");
-      break;
-    case precondition::kind::matches:
-      if (!x.existed)
-        return fail(errc::precondition_failed, "the key does not exist");
-      if (!old || !has_revision(old->start, x.what->condition.rev))
-        return fail(errc::precondition_failed, "the key has another revision");
-      break;
-  }
-  return {};
+  auto& condition = x.what->condition;
+  return check_precondition(condition, x.existed, [&] {
+    return old && has_revision(old->start, condition.rev);
+  });
 }
 
 void rocks_commit::fail_groups() {

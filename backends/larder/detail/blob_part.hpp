@@ -20,6 +20,30 @@ inline bool has_revision(bytes_view head, const revision& x) {
   return (hdr ? hdr->rev : revision{}) == x;
 }
 
+/// Checks what must hold for a mutation of a key.
+/// @param exists whether the key has a blob
+/// @param is_same tells whether that has the revision of the condition; called
+///                only if it counts
+template <class F>
+expected<void> check_precondition(const precondition& condition, bool exists,
+                                  F is_same) {
+  switch (condition.type) {
+    case precondition::kind::none:
+      break;
+    case precondition::kind::absent:
+      if (exists)
+        return fail(errc::precondition_failed, "the key exists");
+      break;
+    case precondition::kind::matches:
+      if (!exists)
+        return fail(errc::precondition_failed, "the key does not exist");
+      if (!is_same())
+        return fail(errc::precondition_failed, "the key has another revision");
+      break;
+  }
+  return {};
+}
+
 /// Refuses pages without keys and listings that read too much.
 inline expected<void> check_list_request(const list_request& x) {
   if (x.limit == 0)

@@ -109,10 +109,10 @@ void file_commit::check(step& x) {
   if (!found && found.error() != errc::corruption)
     return drop(x, found.error());
   x.existed = !found || *found;
-  if (!x.existed)
-    return drop(x, {errc::precondition_failed, "the key does not exist"});
-  if (!found || !has_revision((*found)->data, condition.rev))
-    drop(x, {errc::precondition_failed, "the key has another revision"});
+  auto is_same
+    = [&] { return found && has_revision((*found)->data, condition.rev); };
+  if (auto ok = check_precondition(condition, x.existed, is_same); !ok)
+    drop(x, std::move(ok.error()));
 }
 
 /// Makes the directories that are missing. Those that are there may have been

@@ -1,6 +1,7 @@
 // This file is part of larder. Distributed under the BSD 3-clause licence;
 // see the file LICENSE.
 
+#include "larder/detail/blob_part.hpp"
 #include "larder/detail/konserve/commit.hpp"
 #include "larder/detail/konserve/keys.hpp"
 #include "larder/detail/konserve/log.hpp"
@@ -174,15 +175,9 @@ void batch_commit::check(step& x) {
   }
   x.existed = !found || holder;
   auto& condition = x.what->condition;
-  if (condition.type == precondition::kind::absent && x.existed)
-    return drop(x, {errc::precondition_failed, "the key exists"});
-  if (condition.type == precondition::kind::matches) {
-    if (!x.existed)
-      return drop(x, {errc::precondition_failed, "the key does not exist"});
-    if (!holder || holder->meta.rev != condition.rev)
-      return drop(x,
-                  {errc::precondition_failed, "the key has another revision"});
-  }
+  auto is_same = [&] { return holder && holder->meta.rev == condition.rev; };
+  if (auto ok = check_precondition(condition, x.existed, is_same); !ok)
+    return drop(x, std::move(ok.error()));
   if (collides && x.puts())
     return drop(x, std::move(*collides));
   if (x.puts() && !put_.insert(x.id).second)

@@ -195,21 +195,10 @@ private:
   void check(const mutation& x, change& out) {
     out.pos = out.blobs->find(x.key);
     out.existed = out.pos != out.blobs->end();
-    switch (x.condition.type) {
-      case precondition::kind::none:
-        break;
-      case precondition::kind::absent:
-        if (out.existed)
-          refuse(out, {errc::precondition_failed, "the key exists"});
-        break;
-      case precondition::kind::matches:
-        if (!out.existed)
-          refuse(out, {errc::precondition_failed, "the key does not exist"});
-        else if (!has_revision(*out.pos->second, x.condition.rev))
-          refuse(out,
-                 {errc::precondition_failed, "the key has another revision"});
-        break;
-    }
+    auto is_same
+      = [&] { return has_revision(*out.pos->second, x.condition.rev); };
+    if (auto ok = check_precondition(x.condition, out.existed, is_same); !ok)
+      refuse(out, std::move(ok.error()));
   }
 
   /// Makes all changes of a group, or none if there is no room.
