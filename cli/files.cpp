@@ -3,6 +3,7 @@
 
 #include "files.hpp"
 
+#include "larder/detail/file/identity.hpp"
 #include "larder/limits.hpp"
 #include "larder/uuid.hpp"
 
@@ -43,17 +44,6 @@ occupant look_at(const std::string& name) {
 std::string folder_of(const std::string& name) {
   auto res = std::filesystem::path{name}.parent_path().string();
   return res.empty() ? "." : res;
-}
-
-/// Makes the name of a new file durable. Who may not read the folder cannot.
-result<void> sync_folder(const std::string& folder) {
-  file_descriptor fd{
-    ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (fd.get() < 0 && (errno == EACCES || errno == EPERM))
-    return {};
-  if (fd.get() < 0 || ::fsync(fd.get()) != 0)
-    return system_error(folder, errno);
-  return {};
 }
 
 std::string name_beside(const std::string& name) {
@@ -221,7 +211,10 @@ result<void> output_file::commit() {
   if (::rename(temporary_.c_str(), name_.c_str()) != 0)
     return system_error(name_, errno);
   temporary_.clear();
-  return sync_folder(folder_of(name_));
+  detail::file_ops ops;
+  if (auto ok = detail::sync_if_allowed(ops, folder_of(name_)); !ok)
+    return fail(exit_code::failed, ok.error().message());
+  return {};
 }
 
 } // namespace larder::cli

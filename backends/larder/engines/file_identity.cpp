@@ -27,18 +27,6 @@ bool is_number(std::string_view str) {
   });
 }
 
-/// Syncs a directory that others have made, which one need not be allowed to
-/// read.
-expected<void> sync_if_allowed(file_ops& ops, const std::string& path) {
-  file_handle dir;
-  auto err = dir.open(ops, path, O_RDONLY | O_DIRECTORY);
-  if (err == -EACCES || err == -EPERM)
-    return {};
-  if (err != 0)
-    return fail(io_failure("open", path, err));
-  return dir.sync();
-}
-
 } // namespace
 
 std::string print_identity(std::string_view kind, const uuid& id) {
@@ -82,6 +70,16 @@ expected<bool> path_exists(file_ops& ops, const std::string& path) {
   if (err != 0)
     return fail(io_failure("look at", path, err));
   return true;
+}
+
+expected<void> sync_if_allowed(file_ops& ops, const std::string& path) {
+  file_handle dir;
+  auto err = dir.open(ops, path, O_RDONLY | O_DIRECTORY);
+  if (err == -EACCES || err == -EPERM)
+    return {};
+  if (err != 0)
+    return fail(io_failure("open", path, err));
+  return dir.sync();
 }
 
 /// The parent of the deepest directory that exists is synced as well: whoever

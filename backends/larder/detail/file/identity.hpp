@@ -32,6 +32,10 @@ expected<uuid> parse_identity(std::string_view kind, std::string_view str,
 /// Returns whether there is something at `path`.
 expected<bool> path_exists(file_ops& ops, const std::string& path);
 
+/// Makes the entries of a directory durable, unless it is one that this process
+/// may not read.
+expected<void> sync_if_allowed(file_ops& ops, const std::string& path);
+
 /// Makes a directory and its missing parents, top down, and syncs what holds
 /// them.
 /// @returns `invalid_argument` if there is something else
