@@ -6,6 +6,7 @@
 #include "larder/internal/batch.hpp"
 #include "larder/internal/count_operation.hpp"
 #include "larder/internal/engine_access.hpp"
+#include "larder/internal/guarded.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/spawn_blocking.hpp"
 #include "larder/internal/stored.hpp"
@@ -107,16 +108,11 @@ struct reader_state {
   template <class T, class F>
   caf::result<T> answer(std::optional<op_kind> kind, const value* key, F f) {
     stopwatch watch;
-    auto run = [&]() -> expected<T> {
+    auto result = guarded([&]() -> expected<T> {
       if (closed)
         return fail(errc::closed, "the store is being closed");
-      try {
-        return f();
-      } catch (const std::exception& ex) {
-        return fail(errc::internal, ex.what());
-      }
-    };
-    auto result = run();
+      return f();
+    });
     if (kind)
       count_operation(*ctx, *stats, *kind, !result, watch.microseconds(), key);
     return to_result(std::move(result));

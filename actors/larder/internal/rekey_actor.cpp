@@ -3,6 +3,7 @@
 
 #include "larder/internal/rekey_actor.hpp"
 
+#include "larder/internal/guarded.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/rekey_blobs.hpp"
 #include "larder/internal/routing.hpp"
@@ -91,16 +92,6 @@ struct rekey_state {
       reply.next = page.next;
     ctx->shared_statistics().rekey_examined.add_shared(page.examined);
     return {};
-  }
-
-  /// Turns what an engine throws, against its contract, into an error.
-  template <class F>
-  auto guarded(F f) -> decltype(f()) {
-    try {
-      return f();
-    } catch (const std::exception& ex) {
-      return fail(errc::internal, ex.what());
-    }
   }
 
   void leave_all() {

@@ -4,11 +4,10 @@
 #include "larder/internal/snapshot_actor.hpp"
 
 #include "larder/internal/batch.hpp"
+#include "larder/internal/guarded.hpp"
 #include "larder/internal/promise.hpp"
 #include "larder/internal/spawn_blocking.hpp"
 #include "larder/internal/stored.hpp"
-
-#include <exception>
 
 namespace larder::internal {
 
@@ -39,16 +38,6 @@ struct snapshot_state {
 
   void schedule_tick() {
     detail::delayed_send(self, self, ctx->config().snapshot_timeout, tick{});
-  }
-
-  /// Turns what an engine throws into an error.
-  template <class F>
-  static auto guarded(F f) -> decltype(f()) {
-    try {
-      return f();
-    } catch (const std::exception& ex) {
-      return fail(errc::internal, ex.what());
-    }
   }
 
   caf::result<open_snapshot_reply> open() {

@@ -101,7 +101,7 @@ struct store_state {
   template <class Request>
   auto forward_by_key(Request& req) {
     // Clients in this process send these past the store, all others not.
-    static_assert(for_key_actor<Request> || one_of<Request, verify_request>);
+    static_assert(for_key_actor<Request>);
     // The request is moved from: the owner must be found before.
     auto to = owner(req.key);
     return forward(to, req);
